@@ -1,0 +1,29 @@
+// The table of entries: everything that can be launched, on any backend. CPU dispatch, CUDA kernels and the names that Java
+// asks for are all derived from these lines. A user of the table takes the rule as __VA_ARGS__, since types contain commas.
+#pragma once
+
+#include "plan.h"
+#include "rules/adam.h"
+#include "rules/rmsprop.h"
+#include "rules/sgd.h"
+#include "rules/stream.h"
+
+// clang-format off
+//        name                       rule
+#define WS_ENTRIES(ENTRY)                                            \
+    ENTRY(sgd,                       warpstep::Sgd<false>)           \
+    ENTRY(sgd_momentum,              warpstep::Sgd<true>)            \
+    ENTRY(rmsprop,                   warpstep::RmsProp<false, false>)\
+    ENTRY(rmsprop_momentum,          warpstep::RmsProp<false, true>) \
+    ENTRY(rmsprop_centered,          warpstep::RmsProp<true, false>) \
+    ENTRY(rmsprop_centered_momentum, warpstep::RmsProp<true, true>)  \
+    ENTRY(adam,                      warpstep::Adam<false>)          \
+    ENTRY(adam_amsgrad,              warpstep::Adam<true>)           \
+    ENTRY(stream,                    warpstep::Stream)
+// clang-format on
+
+#define WS_CHECK_ENTRY(name, ...)                                                                          \
+    static_assert(sizeof(__VA_ARGS__::Hyper) <= sizeof(WsRow), #name ": hyper-parameters fit into a row"); \
+    static_assert(__VA_ARGS__::kStateCount <= WS_MAX_STATES, #name ": states fit into a tensor");
+WS_ENTRIES(WS_CHECK_ENTRY)
+#undef WS_CHECK_ENTRY
