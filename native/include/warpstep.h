@@ -1,0 +1,52 @@
+/* C ABI of the CPU library. The only header that the Java bindings are generated from. */
+#ifndef WARPSTEP_H
+#define WARPSTEP_H
+
+#include "plan.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define WS_EXPORT __attribute__((visibility("default")))
+#else
+#define WS_EXPORT
+#endif
+
+/** WS_ABI_VERSION of the library, to be compared with the one the caller was built with. */
+WS_EXPORT int32_t ws_abi_version(void);
+
+/** Instruction sets this library was compiled for, worst first; all give the same bits. */
+WS_EXPORT int32_t ws_isa_count(void);
+
+/** Name of an instruction set ("baseline", "avx2", "avx512"), or NULL when out of range. */
+WS_EXPORT const char* ws_isa_name(int32_t isa);
+
+/** Whether this processor has the instruction set: 1 or 0. */
+WS_EXPORT int32_t ws_isa_supported(int32_t isa);
+
+/** Number of update entries; their indices are 0 to count - 1. */
+WS_EXPORT int32_t ws_entry_count(void);
+
+/** Name of an entry ("adam"), or NULL when out of range. */
+WS_EXPORT const char* ws_entry_name(int32_t entry);
+
+/** Names of the entry's state arrays, in the order of ws_update's arguments, separated by commas. */
+WS_EXPORT const char* ws_entry_states(int32_t entry);
+
+/** Names of the entry's hyper-parameters, in the order of WsRow's slots, separated by commas. */
+WS_EXPORT const char* ws_entry_hyper(int32_t entry);
+
+/** One optimizer step over elements [begin, begin + count) of one tensor. `step` counts from 1. Arrays are fp32, must not
+ * overlap and need no alignment beyond that of float; states that the entry does not have may be NULL. Neither blocks nor
+ * allocates. The instruction set must be supported, the entry in range: the caller checks both. */
+WS_EXPORT void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, float* parameter,
+                         const float* gradient, float* state0, float* state1, float* state2, int64_t begin,
+                         int64_t count);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,71 @@
+// The C ABI: names of entries and instruction sets, and the dispatch of an update to the variant the caller chose.
+#include "warpstep.h"
+
+#include "entries.h"
+#include "update.h"
+
+namespace {
+
+struct Entry {
+    const char* name;
+    const char* states;
+    const char* hyper;
+};
+
+#define WS_ENTRY_OF(name, ...) {#name, __VA_ARGS__::kStates, __VA_ARGS__::kHyper},
+constexpr Entry kEntries[] = {WS_ENTRIES(WS_ENTRY_OF)};
+
+struct Isa {
+    const char* name;
+    const WsUpdate* updates;
+    bool (*supported)();
+};
+
+[[maybe_unused]] bool supported_baseline() { return true; }
+
+#if defined(__x86_64__)
+bool supported_avx2() { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+bool supported_avx512() {
+    return supported_avx2() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+           __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512dq") &&
+           __builtin_cpu_supports("avx512vl");
+}
+#endif
+
+#define WS_ISA_OF(name) {#name, ws_updates_##name, supported_##name},
+constexpr Isa kIsas[] = {WS_ISAS(WS_ISA_OF)};
+
+constexpr int32_t kEntryCount = sizeof kEntries / sizeof *kEntries;
+constexpr int32_t kIsaCount = sizeof kIsas / sizeof *kIsas;
+
+bool is_entry(int32_t entry) { return 0 <= entry && entry < kEntryCount; }
+
+bool is_isa(int32_t isa) { return 0 <= isa && isa < kIsaCount; }
+
+}  // namespace
+
+int32_t ws_abi_version(void) { return WS_ABI_VERSION; }
+
+int32_t ws_isa_count(void) { return kIsaCount; }
+
+const char* ws_isa_name(int32_t isa) { return is_isa(isa) ? kIsas[isa].name : nullptr; }
+
+int32_t ws_isa_supported(int32_t isa) { return is_isa(isa) && kIsas[isa].supported(); }
+
+int32_t ws_entry_count(void) { return kEntryCount; }
+
+const char* ws_entry_name(int32_t entry) { return is_entry(entry) ? kEntries[entry].name : nullptr; }
+
+const char* ws_entry_states(int32_t entry) { return is_entry(entry) ? kEntries[entry].states : nullptr; }
+
+const char* ws_entry_hyper(int32_t entry) { return is_entry(entry) ? kEntries[entry].hyper : nullptr; }
+
+void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, float* parameter, const float* gradient,
+               float* state0, float* state1, float* state2, int64_t begin, int64_t count) {
+    float* states[WS_MAX_STATES] = {state0, state1, state2};
+    for (float*& state : states) {
+        state = state == nullptr ? nullptr : state + begin;
+    }
+    kIsas[isa].updates[entry](row, step, parameter + begin, gradient + begin, states, count);
+}
