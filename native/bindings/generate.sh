@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Regenerates the Java bindings in native/bindings/java from native/include/warpstep.h, and shows what changed.
+#
+#   native/bindings/generate.sh           regenerate, then print the difference to what was there
+#   native/bindings/generate.sh --check   change nothing; exit status 1 if the committed bindings are not what jextract writes
+#
+# Needs jextract (openjdk/jextract, for JDK 25) as $JEXTRACT or on the PATH. An ordinary build does not need it: the output is
+# committed, and is never edited or formatted by hand.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../.." && pwd)
+jextract=${JEXTRACT:-jextract}
+command -v "$jextract" >/dev/null || { echo "generate.sh: no jextract: put it on the PATH or set JEXTRACT" >&2; exit 2; }
+
+fresh=$(mktemp -d)
+trap 'rm -rf "$fresh"' EXIT
+"$jextract" --output "$fresh" --target-package dev.warpstep.backend.cpu.bindings --header-class-name WarpstepNative \
+  -I "$root/native/include" -I "$root/kernels" "@$here/include.txt" "$root/native/include/warpstep.h"
+
+if diff -ru "$here/java" "$fresh"; then
+  echo "bindings: unchanged"
+elif [[ ${1:-} == --check ]]; then
+  echo "bindings: the committed ones differ from jextract's output" >&2
+  exit 1
+else
+  rm -rf "$here/java"
+  cp -r "$fresh" "$here/java"
+  echo "bindings: regenerated"
+fi
