@@ -1,0 +1,367 @@
+package dev.warpstep;
+
+import dev.warpstep.backend.Backend;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Collections;
+import java.util.EnumMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+
+/**
+ * Updates parameters from their gradients, in param groups, as {@code torch.optim.Optimizer} does.
+ *
+ * <pre>{@code
+ * try (Device device = Device.best();
+ *     Adam adam = Adam.builder().lr(1e-3).build(device, parameters)) {
+ *   for (Batch batch : batches) {
+ *     backward(batch);            // fills the gradients
+ *     adam.step();
+ *   }
+ * }
+ * }</pre>
+ *
+ * <p>The first step, and each after a change of parameters, of gradients' memory or of what a group
+ * keeps as state, prepares tables; all others only run them and allocate nothing. A parameter
+ * without a gradient is skipped and its step does not advance.
+ *
+ * <p>One thread at a time. {@link #close} is idempotent and frees the state; afterwards every use
+ * throws {@link IllegalStateException}. Parameters and device stay open.
+ */
+public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMSprop, Adam, AdamW {
+  private final UpdateRule rule;
+  private final Device device;
+  private final Map<HyperParameter, Double> defaults;
+  private final List<ParamGroup> groups = new ArrayList<>();
+  private final List<Slot> slots = new ArrayList<>();
+  private final FusedStep fusedStep;
+  private boolean changed;
+  private boolean closed;
+
+  Optimizer(
+      UpdateRule rule,
+      Device device,
+      Map<HyperParameter, Double> defaults,
+      List<ParamGroup> groups) {
+    this.rule = rule;
+    this.device = device;
+    this.defaults = Collections.unmodifiableMap(new EnumMap<>(defaults));
+    Backend backend = device.backend();
+    List<ParamGroup> complete = checkGroups(groups);
+    this.fusedStep = new FusedStep(backend, rule);
+    join(groups, complete);
+  }
+
+  /** The settings of groups that have none of their own. */
+  public Map<HyperParameter, Double> defaults() {
+    return defaults;
+  }
+
+  /** The groups, in the order they joined; their settings may be changed. */
+  public List<ParamGroup> paramGroups() {
+    return Collections.unmodifiableList(groups);
+  }
+
+  /** The device that updates run on. */
+  public Device device() {
+    return device;
+  }
+
+  /**
+   * Adds a group; its parameters start with fresh state.
+   *
+   * @throws IllegalArgumentException if a setting is out of range or none of this optimizer's, a
+   *     parameter or a parameter's name is in the optimizer already, or a parameter is not in
+   *     memory of the device; nothing is added
+   * @throws IllegalStateException if the optimizer, its device or a parameter is closed, or the
+   *     group is in an optimizer already; nothing is added
+   */
+  public void addParamGroup(ParamGroup group) {
+    checkOpen();
+    List<ParamGroup> added = List.of(group);
+    join(added, checkGroups(added));
+  }
+
+  /**
+   * Forgets the gradients, as PyTorch does by default.
+   *
+   * @throws IllegalStateException if the optimizer or a parameter is closed
+   */
+  public void zeroGrad() {
+    zeroGrad(true);
+  }
+
+  /**
+   * Forgets the gradients or sets them to zero.
+   *
+   * @param setToNone whether parameters have no gradient afterwards and are skipped until they are
+   *     given one; otherwise the gradients' memory is filled with zeros
+   * @throws IllegalStateException if the optimizer or a parameter is closed, or a gradient's memory
+   *     was freed
+   */
+  public void zeroGrad(boolean setToNone) {
+    checkOpen();
+    for (int i = 0; i < slots.size(); i++) {
+      Parameter parameter = slots.get(i).parameter;
+      if (setToNone) {
+        parameter.clearGradient();
+      } else {
+        parameter.zeroGradient();
+      }
+    }
+  }
+
+  /**
+   * Updates every parameter that has a gradient.
+   *
+   * @throws IllegalStateException if the optimizer, its device or a parameter is closed, or memory
+   *     of a parameter or gradient was freed; nothing is updated then, unless the message says what
+   *     was
+   * @throws WrongThreadException if memory is confined to another thread; nothing is updated
+   * @throws OutOfMemoryError if there is not enough memory for new state; nothing is updated
+   */
+  public void step() {
+    checkOpen();
+    if (changed) {
+      fusedStep.refresh(groups, slots);
+      changed = false;
+    }
+    fusedStep.run();
+  }
+
+  /**
+   * A copy of each parameter's state; parameters without any are absent.
+   *
+   * @throws IllegalStateException if the optimizer is closed
+   */
+  public Map<Parameter, ParameterState> state() {
+    checkOpen();
+    Map<Parameter, ParameterState> state = new LinkedHashMap<>();
+    for (Slot slot : slots) {
+      if (fusedStep.counter(slot) > 0) {
+        state.put(slot.parameter, StateDicts.save(rule, slot, fusedStep.counter(slot)));
+      }
+    }
+    return Collections.unmodifiableMap(state);
+  }
+
+  /**
+   * A copy of all settings and state; {@link #loadStateDict} of it continues as if nothing had
+   * happened, bit for bit.
+   *
+   * @throws IllegalStateException if the optimizer is closed
+   */
+  public StateDict stateDict() {
+    Map<String, ParameterState> state = new LinkedHashMap<>();
+    state().forEach((parameter, copy) -> state.put(parameter.name(), copy));
+    return new StateDict(groups.stream().map(StateDicts::save).toList(), state);
+  }
+
+  /**
+   * Replaces all settings and state by those of a state dict. Parameters are matched by name within
+   * their group; those that the dict has no state of start afresh.
+   *
+   * @throws IllegalArgumentException if the dict has another number of groups, other parameters in
+   *     a group, settings that are missing, foreign or out of range, or state of another name,
+   *     shape or dtype; nothing is changed
+   * @throws IllegalStateException if the optimizer is closed
+   * @throws OutOfMemoryError if there is not enough memory for the state; nothing is changed
+   */
+  public void loadStateDict(StateDict stateDict) {
+    checkOpen();
+    List<ParamGroup> loaded = StateDicts.check(rule, groups, stateDict, fusedStep::stateNames);
+    for (Slot slot : slots) {
+      StateDicts.tensors(stateDict, slot).keySet().forEach(name -> fusedStep.state(slot, name));
+    }
+    for (int i = 0; i < groups.size(); i++) {
+      groups.get(i).replaceValues(loaded.get(i));
+    }
+    for (Slot slot : slots) {
+      fusedStep.setCounter(slot, StateDicts.load(rule, slot, stateDict));
+    }
+    changed = true;
+  }
+
+  UpdateRule rule() {
+    return rule;
+  }
+
+  /** A parameter's gradient moved, appeared or vanished, or the parameter was closed. */
+  void parametersChanged() {
+    changed = true;
+  }
+
+  /** A group's settings changed. */
+  void groupsChanged() {
+    changed = true;
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      slots.forEach(slot -> slot.parameter.detach(this));
+      fusedStep.close();
+    }
+  }
+
+  @Override
+  public String toString() {
+    return "%s%s on %s".formatted(rule.name(), groups, device);
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("the %s optimizer is closed".formatted(rule.name()));
+    }
+    device.backend();
+  }
+
+  /**
+   * @return the groups with every setting, not joined
+   */
+  private List<ParamGroup> checkGroups(List<ParamGroup> added) {
+    Set<Parameter> parameters = new HashSet<>();
+    Set<String> names = new HashSet<>();
+    for (Slot slot : slots) {
+      parameters.add(slot.parameter);
+      names.add(slot.parameter.name());
+    }
+    Set<ParamGroup> seen = new HashSet<>();
+    List<ParamGroup> complete = new ArrayList<>();
+    for (ParamGroup group : added) {
+      if (group.hasOptimizer() || !seen.add(group)) {
+        throw new IllegalStateException("the param group is in an optimizer already: " + group);
+      }
+      group.hyperParameters().forEach(rule::check);
+      for (Parameter parameter : group.parameters()) {
+        checkParameter(parameter, parameters, names);
+      }
+      ParamGroup completed = group.completed(defaults);
+      rule.consistency().accept(completed);
+      complete.add(completed);
+    }
+    return complete;
+  }
+
+  private void checkParameter(Parameter parameter, Set<Parameter> parameters, Set<String> names) {
+    if (!parameters.add(parameter)) {
+      throw new IllegalArgumentException(
+          "%s: a parameter must be given once, %s was given twice"
+              .formatted(rule.name(), parameter));
+    }
+    if (!names.add(parameter.name())) {
+      throw new IllegalArgumentException(
+          "%s: names of parameters must differ, %s was given twice"
+              .formatted(rule.name(), parameter.name()));
+    }
+    if (!device.backend().accepts(parameter.storage())) {
+      throw new IllegalArgumentException(
+          "%s: parameters must be in memory of device %s, %s was not"
+              .formatted(rule.name(), device, parameter));
+    }
+  }
+
+  private void join(List<ParamGroup> added, List<ParamGroup> complete) {
+    int parameters = slots.size() + added.stream().mapToInt(g -> g.parameters().size()).sum();
+    fusedStep.grow(groups.size() + added.size(), parameters);
+    for (int i = 0; i < added.size(); i++) {
+      ParamGroup group = added.get(i);
+      group.join(this, complete.get(i));
+      for (Parameter parameter : group.parameters()) {
+        slots.add(new Slot(parameter, groups.size(), slots.size()));
+        parameter.attach(this);
+      }
+      groups.add(group);
+    }
+    changed = true;
+  }
+
+  /**
+   * Settings of an optimizer to be built; those not made are PyTorch's defaults.
+   *
+   * @param <O> the optimizer
+   * @param <B> the builder itself
+   */
+  public abstract static class Builder<O extends Optimizer, B extends Builder<O, B>> {
+    private final UpdateRule rule;
+    private final Map<HyperParameter, Double> defaults;
+
+    Builder(UpdateRule rule) {
+      this.rule = rule;
+      this.defaults = new EnumMap<>(rule.defaults());
+    }
+
+    /**
+     * Learning rate.
+     *
+     * @throws IllegalArgumentException if it is negative, NaN or infinite
+     */
+    public B lr(double lr) {
+      return set(HyperParameter.LR, lr);
+    }
+
+    /**
+     * Strength of the weight decay.
+     *
+     * @throws IllegalArgumentException if it is negative, NaN or infinite
+     */
+    public B weightDecay(double weightDecay) {
+      return set(HyperParameter.WEIGHT_DECAY, weightDecay);
+    }
+
+    /** Whether to climb along the gradient instead of descending. */
+    public B maximize(boolean maximize) {
+      return set(HyperParameter.MAXIMIZE, maximize ? 1 : 0);
+    }
+
+    /**
+     * Any setting; a switch is 0 or 1.
+     *
+     * @throws IllegalArgumentException if the optimizer has no such hyper-parameter, or the value
+     *     is out of range, NaN or infinite
+     */
+    public B set(HyperParameter hyperParameter, double value) {
+      rule.check(hyperParameter, value);
+      defaults.put(hyperParameter, value);
+      return self();
+    }
+
+    /**
+     * An optimizer of one group.
+     *
+     * @throws IllegalArgumentException if there are no parameters, one or its name is given twice,
+     *     one is not in memory of the device, or settings contradict each other
+     * @throws IllegalStateException if the device or a parameter is closed
+     */
+    public O build(Device device, Collection<Parameter> parameters) {
+      if (parameters.isEmpty()) {
+        throw new IllegalArgumentException(
+            rule.name() + ": there must be at least one parameter, there was none");
+      }
+      return build(device, ParamGroup.of(parameters));
+    }
+
+    /**
+     * An optimizer of several groups, whose own settings override this builder's.
+     *
+     * @throws IllegalArgumentException as for one group, or if there are no groups
+     * @throws IllegalStateException if the device or a parameter is closed, or a group is in an
+     *     optimizer already
+     */
+    public O build(Device device, ParamGroup... groups) {
+      if (groups.length == 0) {
+        throw new IllegalArgumentException(
+            rule.name() + ": there must be at least one param group, there was none");
+      }
+      return create(device, defaults, List.of(groups));
+    }
+
+    abstract B self();
+
+    abstract O create(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups);
+  }
+}

@@ -1,0 +1,38 @@
+package dev.warpstep;
+
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.util.List;
+
+/**
+ * Values of one state array, in host memory.
+ *
+ * @param dtype of the values
+ * @param shape dimensions, the parameter's
+ * @param values the elements in row-major order and native byte order
+ */
+public record StateTensor(DType dtype, List<Long> shape, MemorySegment values) {
+  /**
+   * Copies the shape, keeps the values.
+   *
+   * @throws IllegalArgumentException if the values are not as many as the shape says
+   */
+  public StateTensor {
+    shape = List.copyOf(shape);
+    long elements = shape.stream().reduce(1L, Math::multiplyExact);
+    if (values.byteSize() != elements * dtype.sizeBytes()) {
+      throw new IllegalArgumentException(
+          "values must be %d bytes for %s of shape %s, were %d"
+              .formatted(elements * dtype.sizeBytes(), dtype, shape, values.byteSize()));
+    }
+  }
+
+  /**
+   * A copy of the values.
+   *
+   * @throws IllegalStateException if there are more than an array can hold
+   */
+  public float[] toArray() {
+    return values.toArray(ValueLayout.JAVA_FLOAT);
+  }
+}

@@ -1,0 +1,42 @@
+package dev.warpstep.backend;
+
+import dev.warpstep.plan.StepPlan;
+import java.util.List;
+
+/** A place where update kernels run. Closing it is idempotent; afterwards every call throws. */
+public interface Backend extends AutoCloseable {
+  /** For people: the kind of device and what was chosen on it. */
+  String description();
+
+  /**
+   * Looks up a kernel by name.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  Entry entry(String name);
+
+  /** New memory, nothing allocated yet. */
+  StoragePool newPool();
+
+  /** Whether a storage is in memory that this backend's kernels can use. */
+  boolean accepts(Storage storage);
+
+  /** New tables, empty. */
+  Tables newTables();
+
+  /**
+   * Prepares a step.
+   *
+   * @param tensors what to update, in this order
+   * @param bindings one for each tensor
+   * @param tables rows and counters that the tensors refer to
+   */
+  PreparedStep prepare(
+      Entry entry, List<StepPlan.Tensor> tensors, List<TensorBinding> bindings, Tables tables);
+
+  /** Whether {@link #close} was called. */
+  boolean isClosed();
+
+  @Override
+  void close();
+}

@@ -1,0 +1,44 @@
+package dev.warpstep.backend;
+
+import java.lang.foreign.MemorySegment;
+
+/**
+ * The fp32 values of one tensor, somewhere in the memory of one backend. Whoever allocated the
+ * memory frees it: the caller, or a {@link StoragePool}.
+ */
+public interface Storage {
+  /** Number of fp32 elements. */
+  long elementCount();
+
+  /** Whether the values may still be read and written: not freed by their owner. */
+  boolean isAlive();
+
+  /**
+   * Whether this and another storage are the same elements of the same memory, so that one can take
+   * the other's place in a prepared step.
+   */
+  boolean isSameMemory(Storage other);
+
+  /**
+   * Copies all values to host memory.
+   *
+   * @param destination at least {@code 4 * elementCount()} bytes
+   * @throws IllegalStateException if this storage is not alive
+   */
+  void copyTo(MemorySegment destination);
+
+  /**
+   * Copies all values from host memory.
+   *
+   * @param source at least {@code 4 * elementCount()} bytes
+   * @throws IllegalStateException if this storage is not alive
+   */
+  void copyFrom(MemorySegment source);
+
+  /**
+   * Sets all values to zero.
+   *
+   * @throws IllegalStateException if this storage is not alive
+   */
+  void fillZero();
+}

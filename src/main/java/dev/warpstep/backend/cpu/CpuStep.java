@@ -1,0 +1,272 @@
+package dev.warpstep.backend.cpu;
+
+import dev.warpstep.backend.Entry;
+import dev.warpstep.backend.HostStorage;
+import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.Storage;
+import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.cpu.bindings.WarpstepNative;
+import dev.warpstep.plan.StepPlan;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.invoke.MethodHandle;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.IdentityHashMap;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.stream.Collectors;
+import java.util.stream.IntStream;
+
+/**
+ * A step as short native calls, one for each chunk.
+ *
+ * <p>Memory is handed to the library as segments, never as bare addresses: the call itself then
+ * keeps shared memory from being freed under it, and refuses freed memory. Confined memory, which
+ * only its owner may free, is lent to the other threads while the owner waits in {@link #run}.
+ */
+final class CpuStep implements PreparedStep, ThreadTeam.Job {
+  /**
+   * The most elements of a chunk: about 20 microseconds from main memory. A heap array is pinned
+   * during a call, and a safepoint waits for it; a native call costs about 50 nanoseconds.
+   */
+  private static final int LARGEST_CHUNK = 16_384;
+
+  /** The fewest elements worth a hand-over to another thread, about a microsecond in the cache. */
+  private static final int SMALLEST_CHUNK = 2_048;
+
+  /** Chunks per thread in a small model, so that a thread which starts late still finds work. */
+  private static final int CHUNKS_PER_THREAD = 4;
+
+  /** A whole step smaller than this is done by the caller: waking a thread would take longer. */
+  private static final int INLINE_ELEMENTS = 16_384;
+
+  /** The library's update that accepts heap arrays, and therefore does not leave the Java state. */
+  @SuppressWarnings("restricted") // the address and signature are those that jextract bound
+  private static final MethodHandle CRITICAL_UPDATE =
+      Linker.nativeLinker()
+          .downcallHandle(
+              WarpstepNative.ws_update$address(),
+              WarpstepNative.ws_update$descriptor(),
+              Linker.Option.critical(true));
+
+  /** Stands for any thread but the owner in the question whether memory is confined. */
+  private static final Thread STRANGER = Thread.ofPlatform().unstarted(() -> {});
+
+  private final CpuBackend backend;
+  private final ThreadTeam team;
+  private final int isa;
+  private final int entry;
+  private final boolean hasState;
+  private final StepPlan plan;
+  private final CpuTables tables;
+  private final Tensor[] tensors;
+  private final Guard[] guards;
+  private final AtomicReference<RuntimeException> failure = new AtomicReference<>();
+
+  /** What a native call needs to know of a tensor. */
+  private static final class Tensor {
+    final String name;
+    final MemorySegment row;
+    final int counter;
+    final MemorySegment parameter;
+    final MemorySegment gradient;
+    final MemorySegment state0;
+    final MemorySegment state1;
+    final MemorySegment state2;
+    final boolean onHeap;
+    long step;
+    volatile boolean failed;
+
+    Tensor(TensorBinding binding, StepPlan.Tensor planned, CpuTables tables) {
+      name = binding.name();
+      row = tables.row(planned.row());
+      counter = planned.counter();
+      parameter = lent(binding.parameter());
+      gradient = lent(binding.gradient());
+      state0 = state(binding.states(), 0);
+      state1 = state(binding.states(), 1);
+      state2 = state(binding.states(), 2);
+      onHeap = !parameter.isNative() || !gradient.isNative();
+    }
+
+    private static MemorySegment state(List<Storage> states, int index) {
+      return index < states.size() ? lent(states.get(index)) : MemorySegment.NULL;
+    }
+
+    /** Usable by every thread; {@link #verify} proves that it may be used at all. */
+    @SuppressWarnings("restricted") // as long as the segment that was given
+    private static MemorySegment lent(Storage storage) {
+      MemorySegment segment = ((HostStorage) storage).segment();
+      return segment.isAccessibleBy(STRANGER)
+          ? segment
+          : MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
+    }
+  }
+
+  /** One of the memory scopes a step depends on, and a parameter to name when it is gone. */
+  private record Guard(MemorySegment segment, String name) {
+    void verify(Thread current) {
+      if (!segment.scope().isAlive()) {
+        throw new IllegalStateException(
+            "memory of parameter %s was freed before step()".formatted(name));
+      }
+      if (!segment.isAccessibleBy(current)) {
+        throw new WrongThreadException(
+            "memory of parameter %s is confined to another thread than the one that calls step()"
+                .formatted(name));
+      }
+    }
+  }
+
+  CpuStep(
+      CpuBackend backend,
+      ThreadTeam team,
+      int isa,
+      Entry entry,
+      StepPlan plan,
+      List<TensorBinding> bindings,
+      CpuTables tables) {
+    this.backend = backend;
+    this.team = team;
+    this.isa = isa;
+    this.entry = entry.index();
+    this.hasState = !entry.states().isEmpty();
+    this.plan = plan;
+    this.tables = tables;
+    this.tensors =
+        IntStream.range(0, bindings.size())
+            .mapToObj(i -> new Tensor(bindings.get(i), plan.tensors().get(i), tables))
+            .toArray(Tensor[]::new);
+    this.guards = guards(bindings);
+  }
+
+  /** Chunks small enough to occupy every thread, large enough to be worth it. */
+  static int chunkElements(List<StepPlan.Tensor> tensors, int threads) {
+    long elements = tensors.stream().mapToLong(StepPlan.Tensor::elementCount).sum();
+    long even = elements / ((long) threads * CHUNKS_PER_THREAD);
+    return Math.clamp(Math.ceilDiv(even, 1024) * 1024, SMALLEST_CHUNK, LARGEST_CHUNK);
+  }
+
+  private static Guard[] guards(List<TensorBinding> bindings) {
+    Set<MemorySegment.Scope> seen = Collections.newSetFromMap(new IdentityHashMap<>());
+    List<Guard> guards = new ArrayList<>();
+    for (TensorBinding binding : bindings) {
+      List<Storage> storages = new ArrayList<>(binding.states());
+      storages.add(binding.parameter());
+      storages.add(binding.gradient());
+      for (Storage storage : storages) {
+        MemorySegment segment = ((HostStorage) storage).segment();
+        if (segment.isNative() && seen.add(segment.scope())) {
+          guards.add(new Guard(segment, binding.name()));
+        }
+      }
+    }
+    return guards.toArray(Guard[]::new);
+  }
+
+  @Override
+  public void verify() {
+    backend.checkOpen();
+    Thread current = Thread.currentThread();
+    for (Guard guard : guards) {
+      guard.verify(current);
+    }
+  }
+
+  @Override
+  public void run() {
+    for (Tensor tensor : tensors) {
+      tensor.step = tables.counter(tensor.counter) + 1;
+    }
+    if (plan.elementCount() < INLINE_ELEMENTS) {
+      for (int item = 0; item < plan.itemCount(); item++) {
+        run(item);
+      }
+    } else {
+      team.run(this, plan.itemCount());
+    }
+    if (failure.get() != null) {
+      throw partialFailure();
+    }
+    if (hasState) {
+      for (Tensor tensor : tensors) {
+        tables.setCounter(tensor.counter, tensor.step);
+      }
+    }
+  }
+
+  @Override
+  public void run(int item) {
+    for (int chunk = plan.itemBegin(item); chunk < plan.itemEnd(item); chunk++) {
+      Tensor tensor = tensors[plan.chunkTensor(chunk)];
+      try {
+        update(tensor, plan.chunkBegin(chunk), plan.chunkElements(chunk));
+      } catch (RuntimeException e) {
+        tensor.failed = true;
+        failure.compareAndSet(null, e);
+      }
+    }
+  }
+
+  private void update(Tensor t, long begin, long count) {
+    try {
+      if (t.onHeap) {
+        CRITICAL_UPDATE.invokeExact(
+            isa,
+            entry,
+            t.row,
+            t.step,
+            t.parameter,
+            t.gradient,
+            t.state0,
+            t.state1,
+            t.state2,
+            begin,
+            count);
+      } else {
+        WarpstepNative.ws_update(
+            isa,
+            entry,
+            t.row,
+            t.step,
+            t.parameter,
+            t.gradient,
+            t.state0,
+            t.state1,
+            t.state2,
+            begin,
+            count);
+      }
+    } catch (RuntimeException | Error e) {
+      throw e;
+    } catch (Throwable e) {
+      throw new AssertionError("a native call throws nothing else", e);
+    }
+  }
+
+  private IllegalStateException partialFailure() {
+    String failed =
+        IntStream.range(0, tensors.length)
+            .filter(i -> tensors[i].failed)
+            .mapToObj(i -> tensors[i].name)
+            .collect(Collectors.joining(", "));
+    for (Tensor tensor : tensors) {
+      if (!tensor.failed && hasState) {
+        tables.setCounter(tensor.counter, tensor.step);
+      }
+      tensor.failed = false;
+    }
+    return new IllegalStateException(
+        "memory was freed while step() ran: the values and state of %s are not to be trusted; all"
+                .formatted(failed)
+            + " other parameters were updated",
+        failure.getAndSet(null));
+  }
+
+  @Override
+  public void close() {
+    // All memory belongs to pools, tables and callers.
+  }
+}

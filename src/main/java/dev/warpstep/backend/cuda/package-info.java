@@ -1,0 +1,2 @@
+/** Updates on NVIDIA GPUs; the only room that may import JCuda. */
+package dev.warpstep.backend.cuda;
