@@ -151,7 +151,7 @@ public final class Parameter implements AutoCloseable {
    * Sets where the gradient is. Giving the same memory again costs nothing in the next step.
    *
    * @return this
-   * @throws IllegalArgumentException if it has another length than the data
+   * @throws IllegalArgumentException if it has another length than the data, or overlaps it
    * @throws IllegalStateException if the parameter is closed
    */
   public Parameter gradient(float[] newGradient) {
@@ -185,6 +185,10 @@ public final class Parameter implements AutoCloseable {
       throw new IllegalArgumentException(
           "gradient of parameter %s: must have the parameter's %d elements, had %d"
               .formatted(name, elementCount(), storage.elementCount()));
+    }
+    if (storage.overlaps(data)) {
+      throw new IllegalArgumentException(
+          "gradient of parameter %s: must not overlap the parameter's data".formatted(name));
     }
     gradient = Optional.of(storage);
     notifyOptimizers();

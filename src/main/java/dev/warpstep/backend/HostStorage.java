@@ -70,6 +70,12 @@ public final class HostStorage implements Storage {
   }
 
   @Override
+  public boolean overlaps(Storage other) {
+    return other instanceof HostStorage host
+        && segment.asOverlappingSlice(host.segment).isPresent();
+  }
+
+  @Override
   public void copyTo(MemorySegment destination) {
     checkAlive();
     MemorySegment.copy(segment, 0, destination, 0, segment.byteSize());

@@ -19,6 +19,9 @@ public interface Storage {
    */
   boolean isSameMemory(Storage other);
 
+  /** Whether this and another storage share an element. */
+  boolean overlaps(Storage other);
+
   /**
    * Copies all values to host memory.
    *
