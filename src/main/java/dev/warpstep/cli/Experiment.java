@@ -1,0 +1,98 @@
+package dev.warpstep.cli;
+
+import dev.warpstep.Device;
+import dev.warpstep.Optimizer;
+import dev.warpstep.Parameter;
+import dev.warpstep.cli.network.Loss;
+import dev.warpstep.cli.network.Network;
+import dev.warpstep.cli.network.Samples;
+import dev.warpstep.unfused.UnfusedOptimizer;
+import java.util.List;
+import java.util.SplittableRandom;
+import java.util.function.Supplier;
+import java.util.stream.IntStream;
+
+/**
+ * What is trained and for how long.
+ *
+ * @param samples the training samples
+ * @param loss over these samples
+ * @param network makes the network, with the same initial weights each time
+ * @param epochs how often each sample is seen
+ * @param batch samples of a step; the last batch of an epoch has what is left
+ * @param seed of the order of samples
+ */
+record Experiment(
+    Samples samples, Loss loss, Supplier<Network> network, int epochs, int batch, long seed) {
+  /** Enough for C2 to compile what a step calls for each chunk. */
+  private static final int WARM_UP_STEPS = 3_000;
+
+  /** Steps of one training. */
+  long stepCount() {
+    return (long) epochs * Math.ceilDiv(samples.count(), batch);
+  }
+
+  /**
+   * Trains with each recipe twice, fused on the device and unfused on as many threads as told. The
+   * two take turns step by step, so that whatever else the machine does slows both alike.
+   */
+  List<Comparison> compare(
+      List<Recipe> recipes, Device device, int unfusedThreads, Progress progress) {
+    recipes.forEach(recipe -> warmUp(recipe, device, unfusedThreads));
+    return recipes.stream()
+        .map(recipe -> compare(recipe, device, unfusedThreads, progress.begin(recipe.name())))
+        .toList();
+  }
+
+  /** Lets the JVM compile both steps, on networks of their own. */
+  private void warmUp(Recipe recipe, Device device, int unfusedThreads) {
+    Network fresh = network.get();
+    UnfusedOptimizer unfused = recipe.unfused().build(fresh.tensors(), unfusedThreads);
+    try (Optimizer fused = recipe.fused().build(device, parameters(fresh))) {
+      for (int i = 0; i < WARM_UP_STEPS; i++) {
+        fused.step();
+        unfused.step();
+      }
+    }
+  }
+
+  private Comparison compare(
+      Recipe recipe, Device device, int unfusedThreads, Progress.Run progress) {
+    Network fusedNetwork = network.get();
+    Network unfusedNetwork = network.get();
+    UnfusedOptimizer unfused = recipe.unfused().build(unfusedNetwork.tensors(), unfusedThreads);
+    try (Optimizer fused = recipe.fused().build(device, parameters(fusedNetwork))) {
+      Training fusedTraining = new Training(this, fusedNetwork, fused::step);
+      Training unfusedTraining = new Training(this, unfusedNetwork, unfused::step);
+      SplittableRandom random = new SplittableRandom(seed);
+      int[] order = IntStream.range(0, samples.count()).toArray();
+      for (int epoch = 0; epoch < epochs; epoch++) {
+        shuffle(order, random);
+        for (int begin = 0; begin < order.length; begin += batch) {
+          int end = (int) Math.min(order.length, (long) begin + batch);
+          progress.step(fusedTraining.step(order, begin, end));
+          unfusedTraining.step(order, begin, end);
+        }
+      }
+      Comparison comparison =
+          new Comparison(recipe.name(), fusedTraining.outcome(), unfusedTraining.outcome());
+      progress.end(comparison.fused().finalLoss());
+      return comparison;
+    }
+  }
+
+  private static List<Parameter> parameters(Network network) {
+    return network.tensors().stream()
+        .map(tensor -> Parameter.of(tensor.name(), tensor.values()).gradient(tensor.gradient()))
+        .toList();
+  }
+
+  private static void shuffle(int[] order, SplittableRandom random) {
+    for (int i = order.length - 1; i > 0; i--) {
+      int j = random.nextInt(i + 1);
+      int swapped = order[i];
+      order[i] = order[j];
+      order[j] = swapped;
+    }
+  }
+}

@@ -1,0 +1,73 @@
+package dev.warpstep.cli;
+
+import dev.warpstep.Device;
+import dev.warpstep.DeviceUnavailableException;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.Option;
+import picocli.CommandLine.ParameterException;
+import picocli.CommandLine.Spec;
+
+/** Options of every command that trains. */
+final class RunOptions {
+  @Spec(Spec.Target.MIXEE)
+  private CommandSpec command;
+
+  @Option(
+      names = "--device",
+      paramLabel = "DEVICE",
+      defaultValue = "best",
+      description =
+          "Where fused steps run: best, cpu, cpu:<threads> or cuda. Default: ${DEFAULT-VALUE}.")
+  private String device;
+
+  @Option(
+      names = "--seed",
+      paramLabel = "SEED",
+      defaultValue = "1",
+      description =
+          "Of initial weights, order of samples and noise; any integer. Default: ${DEFAULT-VALUE}.")
+  private long seed;
+
+  @Option(
+      names = "--output",
+      paramLabel = "DIR",
+      defaultValue = "target/warpstep",
+      description = "Where pictures go; created if missing. Default: ${DEFAULT-VALUE}.")
+  private Path output;
+
+  /** A device to be closed by the caller. */
+  Device openDevice() {
+    try {
+      return Device.of(device);
+    } catch (IllegalArgumentException | DeviceUnavailableException e) {
+      throw new ParameterException(
+          command.commandLine(), "--device %s: %s".formatted(device, e.getMessage()), e);
+    }
+  }
+
+  /** As many as the fused step has: a comparison differs in one thing. */
+  int unfusedThreads() {
+    return device.startsWith("cpu:")
+        ? Integer.parseInt(device.substring("cpu:".length()))
+        : Runtime.getRuntime().availableProcessors();
+  }
+
+  long seed() {
+    return seed;
+  }
+
+  /** A file to be written in the output directory, which exists now. */
+  Path outputFile(String name) {
+    try {
+      return Files.createDirectories(output).resolve(name);
+    } catch (IOException e) {
+      throw new ParameterException(
+          command.commandLine(),
+          "--output %s: must be a directory that can be written, was not: %s".formatted(output, e),
+          e);
+    }
+  }
+}

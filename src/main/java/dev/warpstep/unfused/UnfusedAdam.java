@@ -1,0 +1,73 @@
+package dev.warpstep.unfused;
+
+import java.util.List;
+
+/**
+ * Adam in seven passes, with the bias corrections folded into step size and eps; a framework that
+ * applies them to the tensors needs more.
+ */
+public final class UnfusedAdam extends UnfusedOptimizer {
+  private final float[][] firstMoments;
+  private final float[][] secondMoments;
+  private final float[][] temporaries;
+  private final double lr;
+  private final double beta1;
+  private final double beta2;
+  private final double eps;
+  private float stepSize;
+  private float scaledEps;
+
+  /**
+   * An optimizer of tensors.
+   *
+   * @param lr learning rate
+   * @param beta1 decay of the first moment
+   * @param beta2 decay of the second moment
+   * @param eps added to the denominator
+   * @param threads how many threads share a step; positive
+   */
+  public UnfusedAdam(
+      List<Tensor> tensors, double lr, double beta1, double beta2, double eps, int threads) {
+    super(tensors, threads);
+    this.firstMoments = zerosFor(tensors);
+    this.secondMoments = zerosFor(tensors);
+    this.temporaries = zerosFor(tensors);
+    this.lr = lr;
+    this.beta1 = beta1;
+    this.beta2 = beta2;
+    this.eps = eps;
+  }
+
+  @Override
+  void prepare(long step) {
+    double root = Math.sqrt(1 - power(beta2, step));
+    stepSize = (float) (lr * root / (1 - power(beta1, step)));
+    scaledEps = (float) (eps * root);
+  }
+
+  @Override
+  void update(int index, Tensor tensor, int begin, int end) {
+    float[] first = firstMoments[index];
+    float[] second = secondMoments[index];
+    float[] temporary = temporaries[index];
+    Primitives.average(first, beta1, tensor.gradient(), begin, end);
+    Primitives.square(temporary, tensor.gradient(), begin, end);
+    Primitives.average(second, beta2, temporary, begin, end);
+    Primitives.squareRoot(temporary, second, begin, end);
+    Primitives.add(temporary, scaledEps, begin, end);
+    Primitives.divideInto(temporary, first, begin, end);
+    Primitives.addScaled(tensor.values(), -stepSize, temporary, begin, end);
+  }
+
+  /** By repeated squaring, as the fused rule does: Math.pow rounds elsewhere. */
+  private static double power(double base, long exponent) {
+    double result = 1;
+    for (long rest = exponent; rest > 0; rest >>= 1) {
+      if ((rest & 1) == 1) {
+        result *= base;
+      }
+      base *= base;
+    }
+    return result;
+  }
+}

@@ -1,0 +1,59 @@
+package dev.warpstep.unfused;
+
+import java.util.List;
+import java.util.stream.IntStream;
+
+/**
+ * Updates tensors from their gradients, one pass per operation. Temporaries are kept between steps,
+ * which is kinder than allocating them as frameworks do.
+ *
+ * <p>One thread at a time.
+ */
+public abstract sealed class UnfusedOptimizer
+    permits UnfusedSGD, UnfusedMomentum, UnfusedRMSprop, UnfusedAdam {
+  /** A smaller step is done by the caller, as in the fused one: waking a thread takes longer. */
+  private static final int INLINE_ELEMENTS = 16_384;
+
+  private final List<Tensor> tensors;
+  private final int shares;
+  private long step;
+
+  UnfusedOptimizer(List<Tensor> tensors, int threads) {
+    if (threads < 1) {
+      throw new IllegalArgumentException("threads must be positive, was " + threads);
+    }
+    this.tensors = List.copyOf(tensors);
+    long elements = tensors.stream().mapToLong(Tensor::elementCount).sum();
+    this.shares = elements < INLINE_ELEMENTS ? 1 : threads;
+  }
+
+  /** Updates every tensor; each thread does all passes over its own share of each. */
+  public final void step() {
+    step++;
+    prepare(step);
+    if (shares == 1) {
+      updateShare(0);
+    } else {
+      IntStream.range(0, shares).parallel().forEach(this::updateShare);
+    }
+  }
+
+  private void updateShare(int share) {
+    for (int i = 0; i < tensors.size(); i++) {
+      Tensor tensor = tensors.get(i);
+      long count = tensor.elementCount();
+      update(i, tensor, (int) (count * share / shares), (int) (count * (share + 1) / shares));
+    }
+  }
+
+  /** Computes what depends on the step alone, 1 for the first. */
+  void prepare(long newStep) {}
+
+  /** Updates a range of the tensor with an index. */
+  abstract void update(int index, Tensor tensor, int begin, int end);
+
+  /** An array of zeros for each tensor: a state, or a temporary. */
+  static float[][] zerosFor(List<Tensor> tensors) {
+    return tensors.stream().map(tensor -> new float[tensor.elementCount()]).toArray(float[][]::new);
+  }
+}

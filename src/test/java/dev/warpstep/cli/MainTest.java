@@ -1,0 +1,199 @@
+package dev.warpstep.cli;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.warpstep.cli.data.IdxFiles;
+import java.awt.image.BufferedImage;
+import java.io.IOException;
+import java.io.PrintWriter;
+import java.io.StringWriter;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Stream;
+import javax.imageio.ImageIO;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** The whole program, from arguments to exit status. */
+final class MainTest {
+  private static final List<String> OPTIMIZERS = List.of("SGD", "momentum", "RMSprop", "Adam");
+
+  /** Name, accuracy in percent if any, and the two losses of a row of the table. */
+  private static final Pattern ROW =
+      Pattern.compile("(\\w+) +(?:([\\d.]+) %)? +(\\d\\.\\d{6}) +(\\d\\.\\d{6}) +[\\d. ]+");
+
+  private final StringWriter out = new StringWriter();
+  private final StringWriter err = new StringWriter();
+
+  @TempDir private Path directory;
+
+  @BeforeAll
+  static void drawWithoutADisplay() {
+    System.setProperty("java.awt.headless", "true");
+  }
+
+  @Test
+  void trainsOnTheSubsetThatComesWithTheSources() throws IOException {
+    int status = run("train", "--epochs", "2", "--device", "cpu", "--output", output());
+
+    assertEquals(0, status, err::toString);
+    List<Matcher> rows = rows();
+    assertEquals(OPTIMIZERS, rows.stream().map(row -> row.group(1)).toList());
+    for (Matcher row : rows) {
+      assertEquals(row.group(3), row.group(4));
+    }
+    double accuracyOfAdam = Double.parseDouble(rows.getLast().group(2));
+    assertTrue(accuracyOfAdam > 75, out::toString);
+    assertTrue(out.toString().contains("bit for bit"), out::toString);
+    assertPicture("train.png");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu:1", "cpu:2", "best"})
+  void trainsOnAnyDataInTheSameFiles(String device) throws IOException {
+    IdxFiles.writeDataSet(directory, 70, 30);
+
+    int status =
+        run(
+            "train",
+            "--data",
+            directory.toString(),
+            "--device",
+            device,
+            "--epochs",
+            "1",
+            "--batch",
+            "32",
+            "--seed",
+            "-4",
+            "--output",
+            output());
+
+    assertEquals(0, status, err::toString);
+    assertTrue(out.toString().startsWith("70 training and 30 test images"), out::toString);
+    assertTrue(out.toString().contains("1 epochs of 3 steps, batch 32, seed -4"), out::toString);
+    assertEquals(4, rows().size());
+    assertPicture("train.png");
+  }
+
+  @Test
+  void drawsTheClassicCurves() throws IOException {
+    int status = run("curves", "--output", output());
+
+    assertEquals(0, status, err::toString);
+    assertTrue(out.toString().contains("12 epochs of 32 steps, batch 32"), out::toString);
+    List<Double> losses = rows().stream().map(row -> Double.parseDouble(row.group(3))).toList();
+    // The noise alone has a mean square of 0.01; SGD is the slowest by far.
+    assertTrue(losses.getFirst() > 0.03, out::toString);
+    assertTrue(losses.getLast() < 0.015, out::toString);
+    assertPicture("curves.png");
+  }
+
+  @Test
+  void printsTheSameLossesForTheSameSeedOnAnyNumberOfThreads() {
+    List<String> losses = Stream.of("cpu:1", "cpu:3").map(this::lossesOfCurves).toList();
+    assertEquals(losses.getFirst(), losses.getLast());
+  }
+
+  private String lossesOfCurves(String device) {
+    out.getBuffer().setLength(0);
+    run("curves", "--epochs", "1", "--batch", "500", "--device", device, "--output", output());
+    return rows().stream().map(row -> row.group(3)).toList().toString();
+  }
+
+  static Stream<Arguments> badArguments() {
+    return Stream.of(
+        bad(
+            "--device gpu: device must be best, cpu, cpu:<threads> or cuda, was gpu",
+            "train",
+            "--device",
+            "gpu"),
+        bad(
+            "device must be best, cpu, cpu:<threads> or cuda, was cpu:0",
+            "curves",
+            "--device",
+            "cpu:0"),
+        bad("option '--epochs': must be a positive integer, was 0", "train", "--epochs", "0"),
+        bad("option '--batch': must be a positive integer, was many", "curves", "--batch", "many"),
+        bad("'--seed': '1.5' is not a long", "curves", "--seed", "1.5"),
+        bad(
+            "--epochs 2000000000: must make at most 10000000 steps, made 64000000000",
+            "curves",
+            "--epochs",
+            "2000000000"),
+        bad("there is neither", "train", "--data", "no/such/directory"),
+        bad("must be a directory that can be written", "curves", "--output", "pom.xml"),
+        bad("Unknown option: '--colour'", "train", "--colour"),
+        bad("Missing required subcommand"),
+        bad("Did you mean: warpstep train", "trian"));
+  }
+
+  private static Arguments bad(String message, String... arguments) {
+    return Arguments.of(message, arguments);
+  }
+
+  @ParameterizedTest
+  @MethodSource("badArguments")
+  void explainsBadArgumentsWithoutAStackTrace(String message, String[] arguments) {
+    int status = run(arguments);
+
+    assertEquals(2, status);
+    assertEquals("", out.toString());
+    assertTrue(err.toString().contains(message), err::toString);
+    assertTrue(err.toString().contains("--help"), err::toString);
+    assertFalse(err.toString().contains("\tat "), err::toString);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"train", "curves"})
+  void explainsEveryOption(String command) {
+    assertEquals(0, run(command, "--help"));
+    for (String option : List.of("--device", "--epochs", "--batch", "--seed", "--output")) {
+      assertTrue(out.toString().contains(option), out::toString);
+    }
+  }
+
+  @Test
+  void tellsItsVersion() {
+    assertEquals(0, run("--version"));
+    assertTrue(out.toString().startsWith("warpstep "), out::toString);
+  }
+
+  private int run(String... arguments) {
+    return Main.commandLine()
+        .setOut(new PrintWriter(out, true))
+        .setErr(new PrintWriter(err, true))
+        .execute(arguments);
+  }
+
+  private String output() {
+    return directory.resolve("made/on/demand").toString();
+  }
+
+  private List<Matcher> rows() {
+    return out.toString().lines().map(ROW::matcher).filter(Matcher::matches).toList();
+  }
+
+  private void assertPicture(String name) throws IOException {
+    Path path = Path.of(output(), name);
+    assertTrue(Files.exists(path), path::toString);
+    assertTrue(out.toString().contains("Picture: " + path), out::toString);
+    BufferedImage image = ImageIO.read(path.toFile());
+    assertNotNull(image);
+    int width = image.getWidth();
+    int[] pixels = image.getRGB(0, 0, width, image.getHeight(), null, 0, width);
+    assertTrue(Arrays.stream(pixels).distinct().count() > 50, "the picture is empty");
+  }
+}
