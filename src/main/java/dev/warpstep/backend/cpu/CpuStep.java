@@ -39,8 +39,13 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   /** Chunks per thread in a small model, so that a thread which starts late still finds work. */
   private static final int CHUNKS_PER_THREAD = 4;
 
-  /** A whole step smaller than this is done by the caller: waking a thread would take longer. */
+  /** A whole step smaller than this is done by the caller: handing it over would take longer. */
   private static final int INLINE_ELEMENTS = 16_384;
+
+  /**
+   * A step from this size on is worth waking threads for: 100 microseconds at 0.4 ns an element.
+   */
+  private static final int LARGE_ELEMENTS = 1 << 18;
 
   /** The library's update that accepts heap arrays, and therefore does not leave the Java state. */
   @SuppressWarnings("restricted") // the address and signature are those that jextract bound
@@ -185,7 +190,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
         run(item);
       }
     } else {
-      team.run(this, plan.itemCount());
+      team.run(this, plan.itemCount(), plan.elementCount() >= LARGE_ELEMENTS);
     }
     if (failure.get() != null) {
       throw partialFailure();

@@ -29,10 +29,10 @@ final class ThreadTeam implements AutoCloseable {
   }
 
   /**
-   * How often an idle thread looks for a job before it sleeps, about 50 microseconds. A training
-   * loop without other work steps again within that time; waking a sleeper costs about as much.
+   * How long an idle thread looks for a job before it sleeps. A loop that does nothing but step
+   * comes back within that time; a training loop, whose other passes take milliseconds, does not.
    */
-  private static final int SPINS_BEFORE_SLEEP = 2_000;
+  private static final long SPIN_NANOS = 50_000;
 
   /**
    * A worker that the system has taken off its processor in the middle of an item needs one back.
@@ -55,6 +55,7 @@ final class ThreadTeam implements AutoCloseable {
   private volatile boolean closed;
   private Job job;
   private int itemCount;
+  private long lastEnd = System.nanoTime() - SPIN_NANOS;
 
   /**
    * @param threads how many threads work on a job, the caller included; positive
@@ -67,9 +68,17 @@ final class ThreadTeam implements AutoCloseable {
     }
   }
 
-  /** Runs every item of a job and returns when all are done. One job at a time. */
+  /**
+   * Runs every item of a job and returns when all are done. One job at a time.
+   *
+   * <p>Waking a sleeping thread can take the caller 100 microseconds, when the system lets the
+   * woken thread run in its place. Only a large job is worth that, or the hope that many more
+   * follow at once; otherwise the threads that still look for work share the job with the caller.
+   *
+   * @param large whether the job would take the caller alone well over 100 microseconds
+   */
   @SuppressWarnings("ThreadPriorityCheck") // the caller has nothing left to do but wait
-  synchronized void run(Job newJob, int newItemCount) {
+  synchronized void run(Job newJob, int newItemCount, boolean large) {
     if (workers.length == 0 || newItemCount <= 1) {
       for (int item = 0; item < newItemCount; item++) {
         newJob.run(item);
@@ -81,9 +90,11 @@ final class ThreadTeam implements AutoCloseable {
     done.set(0);
     long number = (ticket >>> 32) + 1;
     ticket = number << 32 | newItemCount;
-    for (Worker worker : workers) {
-      if (worker.sleeping) {
-        LockSupport.unpark(worker);
+    if (large || System.nanoTime() - lastEnd < SPIN_NANOS) {
+      for (Worker worker : workers) {
+        if (worker.sleeping) {
+          LockSupport.unpark(worker);
+        }
       }
     }
     work();
@@ -95,6 +106,7 @@ final class ThreadTeam implements AutoCloseable {
       }
     }
     job = null;
+    lastEnd = System.nanoTime();
   }
 
   /** Takes items of the current job until none is left. */
@@ -137,12 +149,13 @@ final class ThreadTeam implements AutoCloseable {
     }
 
     private void awaitJob() {
-      for (int spin = 0; spin < SPINS_BEFORE_SLEEP; spin++) {
+      long begin = System.nanoTime();
+      do {
         if ((int) ticket != 0 || closed) {
           return;
         }
         Thread.onSpinWait();
-      }
+      } while (System.nanoTime() - begin < SPIN_NANOS);
       sleeping = true;
       while ((int) ticket == 0 && !closed) {
         LockSupport.park(ThreadTeam.this);
