@@ -1,7 +1,6 @@
 package dev.warpstep;
 
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.ValueLayout;
 import java.util.List;
 
 /**
@@ -33,6 +32,12 @@ public record StateTensor(DType dtype, List<Long> shape, MemorySegment values) {
    * @throws IllegalStateException if there are more than an array can hold
    */
   public float[] toArray() {
-    return values.toArray(ValueLayout.JAVA_FLOAT);
+    long elements = values.byteSize() / dtype.sizeBytes();
+    if (elements > Integer.MAX_VALUE) {
+      throw new IllegalStateException("an array cannot hold %d values".formatted(elements));
+    }
+    float[] array = new float[(int) elements];
+    MemorySegment.ofArray(array).copyFrom(values);
+    return array;
   }
 }

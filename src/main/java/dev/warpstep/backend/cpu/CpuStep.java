@@ -18,6 +18,7 @@ import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.Collectors;
 import java.util.stream.IntStream;
+import java.util.stream.Stream;
 
 /**
  * A step as short native calls, one for each chunk.
@@ -93,7 +94,9 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       state0 = state(binding.states(), 0);
       state1 = state(binding.states(), 1);
       state2 = state(binding.states(), 2);
-      onHeap = !parameter.isNative() || !gradient.isNative();
+      onHeap =
+          Stream.of(parameter, gradient, state0, state1, state2)
+              .anyMatch(segment -> !segment.isNative());
     }
 
     private static MemorySegment state(List<Storage> states, int index) {
