@@ -1,0 +1,51 @@
+// Streams hold operations until somebody waits for them.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+
+#include "contexts.h"
+#include "driver.h"
+
+namespace simulator {
+
+constexpr int kLeastPriority = 0;
+constexpr int kGreatestPriority = -5;
+
+struct Operation {
+    uint64_t sequence;  // over all streams, in the order of the calls
+    std::function<CUresult()> execute;
+};
+
+struct Stream {
+    CUcontext context;
+    unsigned int flags;
+    int priority;
+    std::deque<Operation> waiting;
+
+    bool blocks_with_null() const { return (flags & CU_STREAM_NON_BLOCKING) == 0; }
+};
+
+CUstream create_stream(CUcontext context, unsigned int flags, int priority);
+
+/// The stream of a handle, with the special ones 0, 1 (the null stream) and 2 (that of the thread) resolved; CUDA_SUCCESS if
+/// it is one of this context.
+CUresult find_stream(const Context& context, CUstream handle, CUstream* resolved);
+
+Stream* stream_of(CUstream resolved);
+
+/// The number that the next operation will have.
+uint64_t next_operation();
+
+/// Adds an operation; unless deferred, does it at once with all before it.
+CUresult enqueue(Context& context, CUstream stream, std::function<CUresult()> execute);
+
+/// Does what waits in the stream, up to and with an operation, and what that has to wait for. The first failure of an
+/// operation becomes the context's error, and nothing else is done there any more.
+CUresult run_stream(Context& context, CUstream stream, uint64_t until = UINT64_MAX);
+
+/// Does everything that waits in the context.
+CUresult run_context(Context& context);
+
+}  // namespace simulator

@@ -1,0 +1,9 @@
+#include "test.h"
+
+int main() {
+    test_driver();
+    test_memory();
+    test_streams();
+    test_blocks();
+    test_parity();
+}
