@@ -1,21 +1,27 @@
 #!/usr/bin/env bash
-# Regenerates the Java bindings in native/bindings/java from native/include/warpstep.h, and shows what changed.
+# Regenerates the Java bindings in native/bindings/java, and shows what changed: those of the CPU library from warpstep.h, those
+# of the CUDA driver from driver.h.
 #
 #   native/bindings/generate.sh           regenerate, then print the difference to what was there
 #   native/bindings/generate.sh --check   change nothing; exit status 1 if the committed bindings are not what jextract writes
 #
-# Needs jextract (openjdk/jextract, for JDK 25) as $JEXTRACT or on the PATH. An ordinary build does not need it: the output is
-# committed, and is never edited or formatted by hand.
+# Needs jextract (openjdk/jextract, for JDK 25) as $JEXTRACT or on the PATH, and the CUDA toolkit's headers in $CUDA_HOME/include
+# (default /usr/local/cuda). An ordinary build needs neither: the output is committed, and is never edited or formatted by hand.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 jextract=${JEXTRACT:-jextract}
+cuda=${CUDA_HOME:-/usr/local/cuda}/include
 command -v "$jextract" >/dev/null || { echo "generate.sh: no jextract: put it on the PATH or set JEXTRACT" >&2; exit 2; }
+[[ -f $cuda/cuda.h ]] || { echo "generate.sh: no cuda.h in $cuda: set CUDA_HOME" >&2; exit 2; }
 
 fresh=$(mktemp -d)
 trap 'rm -rf "$fresh"' EXIT
 "$jextract" --output "$fresh" --target-package dev.warpstep.backend.cpu.bindings --header-class-name WarpstepNative \
-  -I "$root/native/include" -I "$root/kernels" "@$here/include.txt" "$root/native/include/warpstep.h"
+  -I "$root/native/include" -I "$root/kernels" "@$here/cpu.txt" "$root/native/include/warpstep.h"
+# By the name that every driver installs; libcuda.so comes with the toolkit only.
+"$jextract" --output "$fresh" --target-package dev.warpstep.backend.cuda.bindings --header-class-name CudaDriver \
+  --library :libcuda.so.1 -I "$cuda" -I "$root/kernels" "@$here/cuda.txt" "$here/driver.h"
 
 if diff -ru "$here/java" "$fresh"; then
   echo "bindings: unchanged"
