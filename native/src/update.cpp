@@ -27,9 +27,16 @@ template <class Rule, size_t... I>
 void update_span(const typename Rule::Coefficients& coefficients, float* parameter, const float* gradient,
                  float* const* states, int64_t count, std::index_sequence<I...>) {
     float* state[sizeof...(I) + 1] = {states[I]..., nullptr};
+    // All loads, then all stores: a reference into an array would be read again after a store to another one, and arrays
+    // whose addresses agree in their last 12 bits, as all large ones do, then look to the processor as if they overlapped.
+    // Adam loses a tenth of its bandwidth and a quarter of its speed in the cache that way.
     WS_INDEPENDENT_CELLS
     for (int64_t i = 0; i < count; i++) {
-        Rule::update(coefficients, gradient[i], parameter[i], state[I][i]...);
+        float p = parameter[i];
+        float s[sizeof...(I) + 1] = {state[I][i]..., 0.0f};
+        Rule::update(coefficients, gradient[i], p, s[I]...);
+        parameter[i] = p;
+        ((state[I][i] = s[I]), ...);
     }
 }
 
