@@ -55,7 +55,7 @@ typedef struct WsLaunch {
     uint64_t tensors;  /* const WsTensor[tensor_count] */
     uint64_t chunks;   /* const WsChunk[chunk_count] */
     uint64_t rows;     /* const WsRow[] */
-    uint64_t counters; /* int64_t[]: completed steps of each tensor */
+    uint64_t counters; /* int64_t[]: completed updates of each tensor's state; without state they stay */
     uint64_t ticket; /* uint32_t, 0 between launches: counts finished blocks, so that the last one advances counters */
     uint32_t tensor_count;
     uint32_t chunk_count;

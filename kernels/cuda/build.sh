@@ -112,7 +112,7 @@ images+=("--image3=kind=ptx,sm=$portable,file=$report/entries.compute_$portable.
 
 # Not compressed: the jar does that about as well, and every driver can read it (zstd, a third smaller, needs a new one).
 tools=$("$nvcc" --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ _HERE_=//p')
-"$tools/fatbinary" -64 --compress=false --create="$fatbin" "${images[@]}"
+PATH="$tools:$PATH" fatbinary -64 --compress=false --create="$fatbin" "${images[@]}"
 rm -f "$output/absent.txt"
 echo "$stamp $(sha256sum "$fatbin" | cut -d' ' -f1)" >"$report/stamp"
 echo "cuda: built $fatbin ($(stat -c %s "$fatbin") bytes: sm_${built[*]/%/,} PTX $portable${left_out[*]:+;" \

@@ -9,7 +9,7 @@
     extern "C" __global__ void __launch_bounds__(warpstep::kThreads, warpstep::kBlocksPerMultiprocessor) \
         name##_f32(const __grid_constant__ WsLaunch launch) {                                            \
         warpstep::update_cells<__VA_ARGS__>(launch);                                                     \
-        warpstep::advance_counters(launch);                                                              \
+        warpstep::advance_counters<__VA_ARGS__>(launch);                                                 \
     }
 WS_ENTRIES(WS_KERNEL_OF)
 #undef WS_KERNEL_OF

@@ -109,7 +109,7 @@ WS_DEVICE bool last_block_to_arrive(uint64_t ticket) {
         last = atomicAdd(arrived, 1U) == gridDim.x - 1;
         __threadfence();
         if (last) {
-            *arrived = 0;
+            __stcg(arrived, 0U);
         }
     }
     __syncthreads();

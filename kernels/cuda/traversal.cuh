@@ -135,8 +135,10 @@ WS_DEVICE void update_cells(const WsLaunch& launch) {
 
 /// Counts the step of every tensor, once no block needs the old counts any more. Done here and not by the host, so that
 /// a captured graph replays without help.
+template <class Rule>
 WS_DEVICE void advance_counters(const WsLaunch& launch) {
-    if (!last_block_to_arrive(launch.ticket)) {
+    // A counter counts the updates of a state: switching to a rule that keeps some must begin at step 1.
+    if (Rule::kStateCount == 0 || !last_block_to_arrive(launch.ticket)) {
         return;
     }
     const WsTensor* tensors = reinterpret_cast<const WsTensor*>(launch.tensors);
