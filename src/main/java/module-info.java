@@ -1,6 +1,9 @@
 /** Fused optimizers for Java: {@code torch.optim} semantics in one pass over memory. */
-@SuppressWarnings("requires-automatic") // XChart has a name, but no descriptor
+@SuppressWarnings("requires-automatic") // JCuda and XChart have no descriptor
 module dev.warpstep {
+  requires java.logging; // for JCuda
+  requires jcuda;
+
   // Only the command line program needs these.
   requires static info.picocli;
   requires static java.desktop;
@@ -8,6 +11,7 @@ module dev.warpstep {
   requires static org.knowm.xchart;
 
   exports dev.warpstep;
+  exports dev.warpstep.error;
 
   opens dev.warpstep.cli to
       info.picocli;

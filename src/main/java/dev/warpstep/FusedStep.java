@@ -2,16 +2,20 @@ package dev.warpstep;
 
 import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.Entry;
+import dev.warpstep.backend.MemoryRange;
 import dev.warpstep.backend.PreparedStep;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
 import dev.warpstep.backend.Tables;
 import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.error.DeviceException;
+import dev.warpstep.error.DeviceLostException;
 import dev.warpstep.plan.StepPlan;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Stream;
 
 /**
  * The step of one optimizer: rows, counters and state in the device's memory, and one prepared step
@@ -24,7 +28,10 @@ final class FusedStep implements AutoCloseable {
   private final StoragePool pool;
   private final List<Kernel> kernels = new ArrayList<>();
   private PreparedStep[] steps = {};
+  private List<List<Slot>> slotsOfSteps = List.of();
   private boolean prepared;
+  private int rowCapacity;
+  private int counterCapacity;
 
   /** The kernel of one group, and the hyper-parameters that fill its row. */
   private record Kernel(Entry entry, List<HyperParameter> slots) {
@@ -41,44 +48,79 @@ final class FusedStep implements AutoCloseable {
     this.pool = backend.newPool();
   }
 
-  /** Makes room for more groups and parameters. */
+  /** Makes room for more groups and parameters, with some to spare for those added one by one. */
   void grow(int groupCount, int parameterCount) {
+    if (groupCount > rowCapacity || parameterCount > counterCapacity) {
+      int rows = Math.max(groupCount, rowCapacity + rowCapacity / 2);
+      int counters = Math.max(parameterCount, counterCapacity + counterCapacity / 2);
+      tables.grow(rows, counters);
+      rowCapacity = rows;
+      counterCapacity = counters;
+    }
     discardSteps();
-    tables.grow(groupCount, parameterCount);
   }
 
-  /** Follows the groups' settings and the parameters' gradients. */
-  void refresh(List<ParamGroup> groups, List<Slot> slots) {
-    if (selectKernels(groups)) {
+  /** Follows a group's settings. */
+  void followGroup(int index, ParamGroup group) {
+    String name = rule.kernel().apply(group);
+    if (index == kernels.size()) {
+      kernels.add(Kernel.of(backend.entry(name)));
+    } else if (!kernels.get(index).entry().name().equals(name)) {
+      kernels.set(index, Kernel.of(backend.entry(name)));
       discardSteps();
     }
-    for (int i = 0; i < slots.size() && prepared; i++) {
-      prepared = slots.get(i).isPrepared();
-    }
-    if (!prepared) {
-      prepare(slots);
-    }
-    for (int i = 0; i < groups.size(); i++) {
-      if (groups.get(i).isChanged()) {
-        writeRow(i, groups.get(i));
-      }
+    List<HyperParameter> slots = kernels.get(index).slots();
+    for (int slot = 0; slot < slots.size(); slot++) {
+      tables.setSlot(index, slot, group.get(slots.get(slot)));
     }
   }
 
-  /** Whether any group's settings now select another kernel than before. */
-  private boolean selectKernels(List<ParamGroup> groups) {
-    boolean selected = false;
-    for (int i = 0; i < groups.size(); i++) {
-      String name = rule.kernel().apply(groups.get(i));
-      if (i == kernels.size()) {
-        kernels.add(Kernel.of(backend.entry(name)));
-        selected = true;
-      } else if (!kernels.get(i).entry().name().equals(name)) {
-        kernels.set(i, Kernel.of(backend.entry(name)));
-        selected = true;
+  /** Follows the parameters' gradients. */
+  void followParameters(List<Slot> slots) {
+    boolean moved = false;
+    for (int i = 0; i < slots.size() && prepared; i++) {
+      switch (slots.get(i).follow()) {
+        case SAME -> {}
+        case MOVED -> moved = true;
+        case CHANGED -> discardSteps();
       }
     }
-    return selected;
+    if (!prepared) {
+      checkOverlaps(slots);
+      prepare(slots);
+    } else if (moved) {
+      prepared = false; // until the gradients' new places are proven
+      checkOverlaps(slots);
+      prepared = true;
+    }
+  }
+
+  /**
+   * Two threads, or two blocks, must not write the same bytes, nor one read what the other writes.
+   */
+  private static void checkOverlaps(List<Slot> slots) {
+    List<MemoryRange.Use> uses = new ArrayList<>();
+    for (Slot slot : slots) {
+      Parameter parameter = slot.parameter;
+      parameter
+          .gradientStorage()
+          .ifPresent(
+              gradient -> {
+                uses.add(
+                    new MemoryRange.Use(
+                        "the data of " + parameter.name(), parameter.storage().range(), true));
+                uses.add(
+                    new MemoryRange.Use(
+                        "the gradient of " + parameter.name(), gradient.range(), false));
+              });
+    }
+    MemoryRange.conflict(uses)
+        .ifPresent(
+            conflict -> {
+              throw new IllegalStateException(
+                  "parameters must not share memory, but %s overlaps %s"
+                      .formatted(conflict.first().name(), conflict.second().name()));
+            });
   }
 
   private void prepare(List<Slot> slots) {
@@ -91,9 +133,19 @@ final class FusedStep implements AutoCloseable {
       }
     }
     List<PreparedStep> fresh = new ArrayList<>();
-    slotsByEntry.forEach((entry, of) -> fresh.add(prepare(entry, of)));
-    slots.forEach(Slot::markPrepared);
-    steps = fresh.toArray(PreparedStep[]::new);
+    try {
+      slotsByEntry.forEach((entry, of) -> fresh.add(prepare(entry, of)));
+    } finally {
+      steps = fresh.toArray(PreparedStep[]::new);
+    }
+    slotsOfSteps = List.copyOf(slotsByEntry.values());
+    slots.forEach(Slot::displace);
+    for (int step = 0; step < steps.length; step++) {
+      List<Slot> of = slotsOfSteps.get(step);
+      for (int tensor = 0; tensor < of.size(); tensor++) {
+        of.get(tensor).placeIn(steps[step], tensor);
+      }
+    }
     prepared = true;
   }
 
@@ -124,12 +176,9 @@ final class FusedStep implements AutoCloseable {
     return backend.entry(rule.kernel().apply(group)).states();
   }
 
-  private void writeRow(int row, ParamGroup group) {
-    List<HyperParameter> slots = kernels.get(row).slots();
-    for (int slot = 0; slot < slots.size(); slot++) {
-      tables.setSlot(row, slot, group.get(slots.get(slot)));
-    }
-    group.markUnchanged();
+  /** Whether steps are prepared for the groups' kernels. */
+  boolean isPrepared() {
+    return prepared;
   }
 
   /** Runs every prepared step; allocates nothing. */
@@ -137,8 +186,38 @@ final class FusedStep implements AutoCloseable {
     for (PreparedStep step : steps) {
       step.verify();
     }
-    for (PreparedStep step : steps) {
-      step.run();
+    List<String> failed = List.of();
+    for (int i = 0; i < steps.length; i++) {
+      List<String> failedHere = run(i);
+      if (!failedHere.isEmpty()) {
+        failed = Stream.concat(failed.stream(), failedHere.stream()).toList();
+      }
+    }
+    if (!failed.isEmpty()) {
+      throw new IllegalStateException(
+          "memory was freed while step() ran: the values and state of %s are not to be trusted; all"
+                  .formatted(failed)
+              + " other parameters were updated");
+    }
+  }
+
+  private List<String> run(int step) {
+    try {
+      return steps[step].run();
+    } catch (DeviceLostException e) {
+      throw e; // and with it all values
+    } catch (DeviceException e) {
+      if (step == 0) {
+        throw e;
+      }
+      throw new DeviceException(
+          e,
+          "step() had updated %s before, all other parameters are unchanged"
+              .formatted(
+                  slotsOfSteps.subList(0, step).stream()
+                      .flatMap(List::stream)
+                      .map(slot -> slot.parameter.name())
+                      .toList()));
     }
   }
 
@@ -156,6 +235,7 @@ final class FusedStep implements AutoCloseable {
       step.close();
     }
     steps = new PreparedStep[0];
+    slotsOfSteps = List.of();
     prepared = false;
   }
 

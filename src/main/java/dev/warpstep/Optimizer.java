@@ -1,15 +1,16 @@
 package dev.warpstep;
 
 import dev.warpstep.backend.Backend;
+import dev.warpstep.error.DeviceException;
+import dev.warpstep.error.DeviceLostException;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.Collections;
 import java.util.EnumMap;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
+import java.util.Objects;
 
 /**
  * Updates parameters from their gradients, in param groups, as {@code torch.optim.Optimizer} does.
@@ -37,8 +38,10 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   private final Map<HyperParameter, Double> defaults;
   private final List<ParamGroup> groups = new ArrayList<>();
   private final List<Slot> slots = new ArrayList<>();
+  private final List<ParamGroup> changedGroups = new ArrayList<>();
+  private final Members members;
   private final FusedStep fusedStep;
-  private boolean changed;
+  private boolean parametersChanged;
   private boolean closed;
 
   Optimizer(
@@ -50,18 +53,25 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
     this.device = device;
     this.defaults = Collections.unmodifiableMap(new EnumMap<>(defaults));
     Backend backend = device.backend();
-    List<ParamGroup> complete = checkGroups(groups);
+    this.members = new Members(rule, backend, this.defaults);
     this.fusedStep = new FusedStep(backend, rule);
-    join(groups, complete);
+    try {
+      join(groups);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      fusedStep.close();
+      throw e;
+    }
   }
 
   /** The settings of groups that have none of their own. */
   public Map<HyperParameter, Double> defaults() {
+    checkOpen();
     return defaults;
   }
 
   /** The groups, in the order they joined; their settings may be changed. */
   public List<ParamGroup> paramGroups() {
+    checkOpen();
     return Collections.unmodifiableList(groups);
   }
 
@@ -81,8 +91,7 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    */
   public void addParamGroup(ParamGroup group) {
     checkOpen();
-    List<ParamGroup> added = List.of(group);
-    join(added, checkGroups(added));
+    join(List.of(group));
   }
 
   /**
@@ -122,12 +131,23 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    *     was
    * @throws WrongThreadException if memory is confined to another thread; nothing is updated
    * @throws OutOfMemoryError if there is not enough memory for new state; nothing is updated
+   * @throws DeviceException if the device fails; nothing is updated, unless the message says what
+   *     was
    */
   public void step() {
     checkOpen();
-    if (changed) {
-      fusedStep.refresh(groups, slots);
-      changed = false;
+    if (!changedGroups.isEmpty()) {
+      for (int i = 0; i < changedGroups.size(); i++) {
+        fusedStep.followGroup(changedGroups.get(i).index(), changedGroups.get(i));
+      }
+      for (int i = 0; i < changedGroups.size(); i++) {
+        changedGroups.get(i).markChanged(false);
+      }
+      changedGroups.clear();
+    }
+    if (parametersChanged || !fusedStep.isPrepared()) {
+      fusedStep.followParameters(slots);
+      parametersChanged = false;
     }
     fusedStep.run();
   }
@@ -169,20 +189,40 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    *     shape or dtype; nothing is changed
    * @throws IllegalStateException if the optimizer is closed
    * @throws OutOfMemoryError if there is not enough memory for the state; nothing is changed
+   * @throws DeviceException if the device fails; nothing is changed, unless the message says what
+   *     was
    */
   public void loadStateDict(StateDict stateDict) {
     checkOpen();
+    Objects.requireNonNull(stateDict, "stateDict");
     List<ParamGroup> loaded = StateDicts.check(rule, groups, stateDict, fusedStep::stateNames);
     for (Slot slot : slots) {
       StateDicts.tensors(stateDict, slot).keySet().forEach(name -> fusedStep.state(slot, name));
     }
+    loadState(stateDict);
     for (int i = 0; i < groups.size(); i++) {
       groups.get(i).replaceValues(loaded.get(i));
     }
-    for (Slot slot : slots) {
-      fusedStep.setCounter(slot, StateDicts.load(rule, slot, stateDict));
+  }
+
+  private void loadState(StateDict stateDict) {
+    int done = 0;
+    try {
+      for (; done < slots.size(); done++) {
+        Slot slot = slots.get(done);
+        fusedStep.setCounter(slot, StateDicts.load(rule, slot, stateDict));
+      }
+    } catch (DeviceLostException e) {
+      throw e; // and with it all state
+    } catch (DeviceException e) {
+      throw new DeviceException(
+          e,
+          "the state of %s was loaded and that of %s is not to be trusted, all other state and all "
+                  .formatted(
+                      slots.subList(0, done).stream().map(slot -> slot.parameter.name()).toList(),
+                      slots.get(done).parameter.name())
+              + "settings are as before");
     }
-    changed = true;
   }
 
   UpdateRule rule() {
@@ -191,20 +231,23 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
 
   /** A parameter's gradient moved, appeared or vanished, or the parameter was closed. */
   void parametersChanged() {
-    changed = true;
+    parametersChanged = true;
   }
 
   /** A group's settings changed. */
-  void groupsChanged() {
-    changed = true;
+  void groupChanged(ParamGroup group) {
+    if (!group.markChanged(true)) {
+      changedGroups.add(group);
+    }
   }
 
   @Override
   public void close() {
     if (!closed) {
+      fusedStep.close();
       closed = true;
       slots.forEach(slot -> slot.parameter.detach(this));
-      fusedStep.close();
+      groups.forEach(ParamGroup::leave);
     }
   }
 
@@ -220,64 +263,21 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
     device.backend();
   }
 
-  /**
-   * @return the groups with every setting, not joined
-   */
-  private List<ParamGroup> checkGroups(List<ParamGroup> added) {
-    Set<Parameter> parameters = new HashSet<>();
-    Set<String> names = new HashSet<>();
-    for (Slot slot : slots) {
-      parameters.add(slot.parameter);
-      names.add(slot.parameter.name());
-    }
-    Set<ParamGroup> seen = new HashSet<>();
-    List<ParamGroup> complete = new ArrayList<>();
-    for (ParamGroup group : added) {
-      if (group.hasOptimizer() || !seen.add(group)) {
-        throw new IllegalStateException("the param group is in an optimizer already: " + group);
-      }
-      group.hyperParameters().forEach(rule::check);
-      for (Parameter parameter : group.parameters()) {
-        checkParameter(parameter, parameters, names);
-      }
-      ParamGroup completed = group.completed(defaults);
-      rule.consistency().accept(completed);
-      complete.add(completed);
-    }
-    return complete;
-  }
-
-  private void checkParameter(Parameter parameter, Set<Parameter> parameters, Set<String> names) {
-    if (!parameters.add(parameter)) {
-      throw new IllegalArgumentException(
-          "%s: a parameter must be given once, %s was given twice"
-              .formatted(rule.name(), parameter));
-    }
-    if (!names.add(parameter.name())) {
-      throw new IllegalArgumentException(
-          "%s: names of parameters must differ, %s was given twice"
-              .formatted(rule.name(), parameter.name()));
-    }
-    if (!device.backend().accepts(parameter.storage())) {
-      throw new IllegalArgumentException(
-          "%s: parameters must be in memory of device %s, %s was not"
-              .formatted(rule.name(), device, parameter));
-    }
-  }
-
-  private void join(List<ParamGroup> added, List<ParamGroup> complete) {
-    int parameters = slots.size() + added.stream().mapToInt(g -> g.parameters().size()).sum();
-    fusedStep.grow(groups.size() + added.size(), parameters);
+  private void join(List<ParamGroup> added) {
+    List<ParamGroup> complete = members.check(added);
+    int parameters = added.stream().mapToInt(group -> group.parameters().size()).sum();
+    fusedStep.grow(groups.size() + added.size(), members.count() + parameters);
+    members.add(added);
     for (int i = 0; i < added.size(); i++) {
       ParamGroup group = added.get(i);
-      group.join(this, complete.get(i));
       for (Parameter parameter : group.parameters()) {
         slots.add(new Slot(parameter, groups.size(), slots.size()));
         parameter.attach(this);
       }
       groups.add(group);
+      group.join(this, groups.size() - 1, complete.get(i));
     }
-    changed = true;
+    parametersChanged = true;
   }
 
   /**

@@ -26,6 +26,7 @@ public final class ParamGroup {
   private final List<Parameter> parameters;
   private final double[] values = new double[HyperParameter.values().length];
   private Optional<Optimizer> optimizer = Optional.empty();
+  private int index;
   private boolean changed;
 
   private ParamGroup(List<Parameter> parameters) {
@@ -126,8 +127,7 @@ public final class ParamGroup {
       throw e;
     }
     if (value != old) {
-      changed = true;
-      optimizer.get().groupsChanged();
+      optimizer.get().groupChanged(this);
     }
     return this;
   }
@@ -163,26 +163,37 @@ public final class ParamGroup {
   }
 
   /** Takes over the settings of a completed and checked group. */
-  void join(Optimizer newOptimizer, ParamGroup complete) {
-    replaceValues(complete);
+  void join(Optimizer newOptimizer, int newIndex, ParamGroup complete) {
     optimizer = Optional.of(newOptimizer);
+    index = newIndex;
+    replaceValues(complete);
+  }
+
+  /** Keeps its settings, and is free to join another optimizer. */
+  void leave() {
+    optimizer = Optional.empty();
+    changed = false;
   }
 
   void replaceValues(ParamGroup other) {
     System.arraycopy(other.values, 0, values, 0, values.length);
-    changed = true;
+    optimizer.orElseThrow().groupChanged(this);
+  }
+
+  /** Its place in the optimizer. */
+  int index() {
+    return index;
   }
 
   boolean hasOptimizer() {
     return optimizer.isPresent();
   }
 
-  boolean isChanged() {
-    return changed;
-  }
-
-  void markUnchanged() {
-    changed = false;
+  /** Marks the group as changed since the last step, or not; whether it was. */
+  boolean markChanged(boolean nowChanged) {
+    boolean before = changed;
+    changed = nowChanged;
+    return before;
   }
 
   @Override

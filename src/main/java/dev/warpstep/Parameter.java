@@ -29,12 +29,20 @@ public final class Parameter implements AutoCloseable {
   private final List<Long> shape;
   private final Storage data;
   private final Optional<StoragePool> pool;
+  private final Optional<Device> device;
   private final List<Optimizer> optimizers = new CopyOnWriteArrayList<>();
   private Optional<Storage> gradient = Optional.empty();
+  private Optional<Storage> ownGradient = Optional.empty();
   private boolean closed;
 
-  private Parameter(String name, List<Long> shape, Storage data, Optional<StoragePool> pool) {
+  private Parameter(
+      String name,
+      List<Long> shape,
+      Storage data,
+      Optional<Device> device,
+      Optional<StoragePool> pool) {
     this.name = name;
+    this.device = device;
     this.shape = shape;
     this.data = data;
     this.pool = pool;
@@ -50,6 +58,7 @@ public final class Parameter implements AutoCloseable {
    *     elements as the data
    */
   public static Parameter of(String name, float[] data, long... shape) {
+    Objects.requireNonNull(data, "data");
     return of(name, MemorySegment.ofArray(data), shape);
   }
 
@@ -83,12 +92,14 @@ public final class Parameter implements AutoCloseable {
           "parameter %s: data must have the %d elements of shape %s, had %d"
               .formatted(name, elements, dimensions, storage.elementCount()));
     }
-    return new Parameter(name, dimensions, storage, Optional.empty());
+    return new Parameter(name, dimensions, storage, Optional.empty(), Optional.empty());
   }
 
   /**
-   * A parameter in memory of a device, values and gradient zero.
+   * A parameter in memory of a device, values and gradient zero. If its gradient is forgotten, as
+   * {@link Optimizer#zeroGrad()} does, {@link #restoreGradient} brings it back.
    *
+   * @param shape its dimensions; none means a scalar
    * @throws IllegalArgumentException if the name is blank or a dimension is negative
    * @throws OutOfMemoryError if the device has not enough memory
    * @throws IllegalStateException if the device is closed
@@ -100,13 +111,32 @@ public final class Parameter implements AutoCloseable {
     StoragePool pool = device.backend().newPool();
     try {
       Storage data = pool.allocate(elements);
-      Parameter parameter = new Parameter(name, dimensions, data, Optional.of(pool));
-      parameter.gradient = Optional.of(pool.allocate(elements));
+      Parameter parameter =
+          new Parameter(name, dimensions, data, Optional.of(device), Optional.of(pool));
+      parameter.ownGradient = Optional.of(pool.allocate(elements));
+      parameter.gradient = parameter.ownGradient;
       return parameter;
-    } catch (OutOfMemoryError e) {
+    } catch (RuntimeException | OutOfMemoryError e) {
       pool.close();
       throw e;
     }
+  }
+
+  /**
+   * A parameter over device memory of the caller, who frees it after the last step.
+   *
+   * @param device that the memory belongs to
+   * @param address of the first value, divisible by 4
+   * @throws IllegalArgumentException if the name is blank, the shape is negative or too large, or
+   *     the address is null, misaligned, not in memory of the device, or its allocation too short
+   * @throws IllegalStateException if the device is closed
+   * @see #of(String, float[], long...)
+   */
+  public static Parameter ofDeviceMemory(Device device, String name, long address, long... shape) {
+    checkName(name);
+    List<Long> dimensions = LongStream.of(shape).boxed().toList();
+    Storage storage = wrap("parameter " + name, device, address, elementCount(name, dimensions));
+    return new Parameter(name, dimensions, storage, Optional.of(device), Optional.empty());
   }
 
   /** Unique within an optimizer. */
@@ -119,6 +149,7 @@ public final class Parameter implements AutoCloseable {
     return shape;
   }
 
+  /** Element type of values and gradient. */
   public DType dtype() {
     return DType.FLOAT32;
   }
@@ -131,7 +162,8 @@ public final class Parameter implements AutoCloseable {
   /**
    * The values, in place.
    *
-   * @throws IllegalStateException if the parameter is closed
+   * @throws IllegalStateException if the parameter is closed, or in memory that Java cannot reach;
+   *     see {@link #toArray}
    */
   public MemorySegment data() {
     return segmentOf(storage());
@@ -140,11 +172,73 @@ public final class Parameter implements AutoCloseable {
   /**
    * The gradient, in place, or empty if there is none.
    *
-   * @throws IllegalStateException if the parameter is closed
+   * @throws IllegalStateException if the parameter is closed, or in memory that Java cannot reach
    */
   public Optional<MemorySegment> gradient() {
     checkOpen();
-    return gradient.map(Parameter::segmentOf);
+    return gradient.map(this::segmentOf);
+  }
+
+  /** Whether there is a gradient. */
+  public boolean hasGradient() {
+    return gradient.isPresent();
+  }
+
+  /**
+   * Where the values are on their device, for kernels of the caller and for parameters over a part
+   * of them.
+   *
+   * @return address of the first value
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   */
+  public long deviceAddress() {
+    return storage().deviceAddress().orElseThrow(this::notOnDevice);
+  }
+
+  /**
+   * A copy of the values, wherever they are.
+   *
+   * @throws IllegalStateException if the parameter is closed or its memory was freed
+   */
+  public float[] toArray() {
+    float[] values = new float[Math.toIntExact(elementCount())];
+    storage().copyTo(MemorySegment.ofArray(values));
+    return values;
+  }
+
+  /**
+   * Replaces the values by a copy of others.
+   *
+   * @throws IllegalArgumentException if there are not as many as elements
+   * @throws IllegalStateException if the parameter is closed or its memory was freed
+   */
+  public void copyFrom(float[] values) {
+    checkLength("data", values.length);
+    storage().copyFrom(MemorySegment.ofArray(values));
+  }
+
+  /**
+   * Replaces the values of the gradient, where it is, by a copy of others.
+   *
+   * @throws IllegalArgumentException if there are not as many as elements
+   * @throws IllegalStateException if the parameter is closed, has no gradient, or its memory was
+   *     freed
+   */
+  public void copyGradientFrom(float[] values) {
+    checkOpen();
+    checkLength("gradient", values.length);
+    gradient
+        .orElseThrow(
+            () -> new IllegalStateException("parameter %s has no gradient".formatted(name)))
+        .copyFrom(MemorySegment.ofArray(values));
+  }
+
+  private void checkLength(String what, int length) {
+    if (length != elementCount()) {
+      throw new IllegalArgumentException(
+          "parameter %s: %s must have %d elements, had %d"
+              .formatted(name, what, elementCount(), length));
+    }
   }
 
   /**
@@ -155,6 +249,7 @@ public final class Parameter implements AutoCloseable {
    * @throws IllegalStateException if the parameter is closed
    */
   public Parameter gradient(float[] newGradient) {
+    Objects.requireNonNull(newGradient, "newGradient");
     return gradient(MemorySegment.ofArray(newGradient));
   }
 
@@ -180,13 +275,31 @@ public final class Parameter implements AutoCloseable {
    */
   public Parameter gradient(MemorySegment newGradient) {
     checkOpen();
-    Storage storage = wrap("gradient of parameter " + name, newGradient);
+    return gradient(wrap("gradient of parameter " + name, newGradient));
+  }
+
+  /**
+   * Sets where the gradient is in memory of the parameter's device.
+   *
+   * @param address of the first value, divisible by 4
+   * @throws IllegalArgumentException if the address is null, misaligned, not in memory of the
+   *     device, its allocation is shorter than the data, or it overlaps the data
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   * @see #gradient(float[])
+   */
+  public Parameter gradient(long address) {
+    checkOpen();
+    Device owner = device.orElseThrow(this::notOnDevice);
+    return gradient(wrap("gradient of parameter " + name, owner, address, elementCount()));
+  }
+
+  private Parameter gradient(Storage storage) {
     if (storage.elementCount() != elementCount()) {
       throw new IllegalArgumentException(
           "gradient of parameter %s: must have the parameter's %d elements, had %d"
               .formatted(name, elementCount(), storage.elementCount()));
     }
-    if (storage.overlaps(data)) {
+    if (storage.range().overlaps(data.range())) {
       throw new IllegalArgumentException(
           "gradient of parameter %s: must not overlap the parameter's data".formatted(name));
     }
@@ -206,6 +319,24 @@ public final class Parameter implements AutoCloseable {
       gradient = Optional.empty();
       notifyOptimizers();
     }
+  }
+
+  /**
+   * Sets the gradient to the memory that came with {@link #allocate}, with the values it has.
+   *
+   * @return this
+   * @throws IllegalStateException if the parameter is closed, or its memory is the caller's
+   */
+  public Parameter restoreGradient() {
+    checkOpen();
+    gradient =
+        Optional.of(
+            ownGradient.orElseThrow(
+                () ->
+                    new IllegalStateException(
+                        "parameter %s was not allocated by the library".formatted(name))));
+    notifyOptimizers();
+    return this;
   }
 
   /**
@@ -243,9 +374,9 @@ public final class Parameter implements AutoCloseable {
   @Override
   public void close() {
     if (!closed) {
+      pool.ifPresent(StoragePool::close);
       closed = true;
       notifyOptimizers();
-      pool.ifPresent(StoragePool::close);
     }
   }
 
@@ -273,27 +404,23 @@ public final class Parameter implements AutoCloseable {
   }
 
   private static long elementCount(String name, List<Long> shape) {
-    long elements = 1;
-    for (long dimension : shape) {
-      if (dimension < 0) {
-        throw new IllegalArgumentException(
-            "parameter %s: dimensions must not be negative, shape was %s".formatted(name, shape));
-      }
-      try {
-        elements = Math.multiplyExact(elements, dimension);
-        Math.multiplyExact(elements, (long) Float.BYTES);
-      } catch (ArithmeticException e) {
-        throw new IllegalArgumentException(
-            "parameter %s: shape %s is too large".formatted(name, shape), e);
-      }
-    }
-    return elements;
+    return Shapes.elementCount("parameter " + name, shape);
   }
 
   private static Storage wrap(String owner, MemorySegment segment) {
     Objects.requireNonNull(segment, owner);
     try {
       return HostStorage.wrap(segment);
+    } catch (IllegalArgumentException e) {
+      throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
+    } catch (IllegalStateException e) {
+      throw new IllegalStateException(owner + ": " + e.getMessage(), e);
+    }
+  }
+
+  private static Storage wrap(String owner, Device device, long address, long elementCount) {
+    try {
+      return device.backend().wrap(address, elementCount);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
     }
@@ -308,7 +435,15 @@ public final class Parameter implements AutoCloseable {
     return MemorySegment.ofBuffer(buffer);
   }
 
-  private static MemorySegment segmentOf(Storage storage) {
-    return ((HostStorage) storage).segment();
+  private IllegalStateException notOnDevice() {
+    return new IllegalStateException("parameter %s is not in memory of a device".formatted(name));
+  }
+
+  private MemorySegment segmentOf(Storage storage) {
+    if (storage instanceof HostStorage host) {
+      return host.segment();
+    }
+    throw new IllegalStateException(
+        "parameter %s is in device memory, which Java cannot reach".formatted(name));
   }
 }

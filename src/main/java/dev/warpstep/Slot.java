@@ -1,5 +1,6 @@
 package dev.warpstep;
 
+import dev.warpstep.backend.PreparedStep;
 import dev.warpstep.backend.Storage;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -14,8 +15,10 @@ final class Slot {
   /** State arrays by name; empty until the first step with a gradient. */
   final Map<String, Storage> states = new LinkedHashMap<>();
 
-  /** The gradient that the prepared step reads, if the parameter is part of it. */
-  private Optional<Storage> preparedGradient = Optional.empty();
+  /** Where the parameter is part of a prepared step, if it is. */
+  private Optional<Place> place = Optional.empty();
+
+  private record Place(PreparedStep step, int tensor, Storage gradient) {}
 
   Slot(Parameter parameter, int group, int counter) {
     this.parameter = parameter;
@@ -23,18 +26,45 @@ final class Slot {
     this.counter = counter;
   }
 
+  /** The parameter is tensor number {@code tensor} of a prepared step. */
+  void placeIn(PreparedStep step, int tensor) {
+    place = Optional.of(new Place(step, tensor, parameter.gradientStorage().orElseThrow()));
+  }
+
+  /** The parameter is part of no prepared step. */
+  void displace() {
+    place = Optional.empty();
+  }
+
+  /** What became of a gradient since the step was prepared. */
+  enum Gradient {
+    /** Nothing. */
+    SAME,
+    /** It is elsewhere, and the prepared step reads it there. */
+    MOVED,
+    /** It appeared or vanished: another step must be prepared. */
+    CHANGED
+  }
+
   /**
-   * Whether the prepared step still reads the gradient that the parameter has now.
+   * Makes the prepared step read the gradient where it is now.
    *
    * @throws IllegalStateException if the parameter is closed
    */
-  boolean isPrepared() {
+  Gradient follow() {
     Optional<Storage> gradient = parameter.gradientStorage();
-    return gradient.isPresent() == preparedGradient.isPresent()
-        && (gradient.isEmpty() || gradient.get().isSameMemory(preparedGradient.get()));
-  }
-
-  void markPrepared() {
-    preparedGradient = parameter.gradientStorage();
+    if (gradient.isEmpty() && place.isEmpty()) {
+      return Gradient.SAME;
+    }
+    if (gradient.isEmpty() || place.isEmpty()) {
+      return Gradient.CHANGED;
+    }
+    Place old = place.get();
+    if (gradient.get().isSameMemory(old.gradient())) {
+      return Gradient.SAME;
+    }
+    old.step().moveGradient(old.tensor(), gradient.get());
+    placeIn(old.step(), old.tensor());
+    return Gradient.MOVED;
   }
 }

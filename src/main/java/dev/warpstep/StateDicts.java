@@ -14,6 +14,9 @@ import java.util.function.Function;
 
 /** Between an optimizer's slots and groups and a {@link StateDict}. */
 final class StateDicts {
+  /** Up to here a double holds every count, and so does any file that stores one. */
+  private static final long MOST_STEPS = 1L << 53;
+
   private StateDicts() {}
 
   static StateDict.Group save(ParamGroup group) {
@@ -107,12 +110,13 @@ final class StateDicts {
           "state of %s must be among %s for %s, had %s"
               .formatted(parameter.name(), rule.stateNames(), rule.name(), names));
     }
-    if (rule.countsSteps() != (state.step().orElse(0) > 0)) {
+    long step = state.step().orElse(0);
+    if (rule.countsSteps() ? step < 1 || step > MOST_STEPS : state.step().isPresent()) {
       throw new IllegalArgumentException(
           "step of %s must be %s for %s, was %s"
               .formatted(
                   parameter.name(),
-                  rule.countsSteps() ? "at least 1" : "absent",
+                  rule.countsSteps() ? "in [1, 2^53]" : "absent",
                   rule.name(),
                   state.step()));
     }
@@ -126,6 +130,12 @@ final class StateDicts {
   }
 
   private static void checkTensor(Parameter parameter, String name, StateTensor tensor) {
+    if (!tensor.values().scope().isAlive()
+        || !tensor.values().isAccessibleBy(Thread.currentThread())) {
+      throw new IllegalArgumentException(
+          "state %s of %s must be readable, was freed or is confined to another thread"
+              .formatted(name, parameter.name()));
+    }
     if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != parameter.dtype()) {
       throw new IllegalArgumentException(
           "state %s of %s must be %s of shape %s, was %s of shape %s"

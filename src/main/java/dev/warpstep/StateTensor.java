@@ -14,11 +14,12 @@ public record StateTensor(DType dtype, List<Long> shape, MemorySegment values) {
   /**
    * Copies the shape, keeps the values.
    *
-   * @throws IllegalArgumentException if the values are not as many as the shape says
+   * @throws IllegalArgumentException if a dimension is negative or the shape too large, or the
+   *     values are not as many as the shape says
    */
   public StateTensor {
     shape = List.copyOf(shape);
-    long elements = shape.stream().reduce(1L, Math::multiplyExact);
+    long elements = Shapes.elementCount("state tensor", shape);
     if (values.byteSize() != elements * dtype.sizeBytes()) {
       throw new IllegalArgumentException(
           "values must be %d bytes for %s of shape %s, were %d"

@@ -18,11 +18,11 @@ final class DeviceTest {
     }
     for (String unknown : List.of("gpu", "", "cpu:0", "cpu:-1", "cpu:many", "CPU")) {
       assertEquals(
-          "device must be best, cpu, cpu:<threads> or cuda, was " + unknown,
+          "device must be best, cpu, cpu:<threads>, cuda or cuda:<ordinal>, was " + unknown,
           assertThrows(IllegalArgumentException.class, () -> Device.of(unknown)).getMessage());
     }
     assertEquals(
-        "threads must be positive, was 0",
+        "threads must be in [1, 9999], was 0",
         assertThrows(IllegalArgumentException.class, () -> Device.cpu(0)).getMessage());
   }
 
@@ -64,6 +64,19 @@ final class DeviceTest {
   }
 
   @Test
+  void runsOnAnyInstructionSetThatTheProcessorHas() {
+    for (String name : Device.cpuInstructionSets()) {
+      try (Device device = Device.cpu(2, name)) {
+        device.synchronize();
+        assertEquals("CPU, %s, 2 threads".formatted(name), device.description());
+      }
+    }
+    String message =
+        assertThrows(IllegalArgumentException.class, () -> Device.cpu(2, "mmx")).getMessage();
+    assertTrue(message.endsWith("was mmx"), message);
+  }
+
+  @Test
   void isUnusableAfterClose() {
     Device device = Device.cpu(2);
     Parameter parameter = Parameter.of("p", new float[1]).gradient(new float[1]);
@@ -77,6 +90,7 @@ final class DeviceTest {
         List.<Runnable>of(
             adam::step,
             adam::stateDict,
+            device::synchronize,
             () -> Parameter.allocate(device, "q", 1),
             () -> SGD.builder().build(device, parameters))) {
       assertEquals(

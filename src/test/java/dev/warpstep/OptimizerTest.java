@@ -7,9 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.lang.management.ManagementFactory;
+import java.nio.FloatBuffer;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.OptionalLong;
 import java.util.SplittableRandom;
 import java.util.function.Supplier;
 import org.junit.jupiter.api.AfterAll;
@@ -300,6 +306,102 @@ final class OptimizerTest {
             before.state().get(name).tensor("exp_avg").toArray(),
             after.state().get(name).tensor("exp_avg").toArray());
       }
+    }
+  }
+
+  @Test
+  void refusesStateThatCannotBeReadOrCounted() {
+    Parameter p = parameter("p", 0, 1);
+    Parameter q = parameter("q", 0, 1);
+    try (Adam adam = Adam.builder().lr(0.25).build(DEVICE, List.of(p, q))) {
+      adam.step();
+      StateDict before = adam.stateDict();
+      Arena arena = Arena.ofShared();
+      MemorySegment freed = arena.allocate(4, 4);
+      StateTensor readable =
+          new StateTensor(DType.FLOAT32, List.of(1L), MemorySegment.ofArray(new float[] {9}));
+      StateTensor unreadable = new StateTensor(DType.FLOAT32, List.of(1L), freed);
+      arena.close();
+      for (StateDict broken :
+          List.of(
+              withStateOf(before, "q", 77, readable, unreadable),
+              withStateOf(before, "q", 0, readable, readable),
+              withStateOf(before, "q", (1L << 53) + 1, readable, readable),
+              withStateOf(before, "q", Long.MAX_VALUE, readable, readable))) {
+        assertThrows(IllegalArgumentException.class, () -> adam.loadStateDict(broken));
+        assertEquals(1, adam.state().get(q).step().orElseThrow());
+        assertArrayEquals(
+            before.state().get("q").tensor("exp_avg").toArray(),
+            adam.state().get(q).tensor("exp_avg").toArray());
+      }
+      adam.loadStateDict(withStateOf(before, "q", 1L << 53, readable, readable));
+      assertEquals(1L << 53, adam.state().get(q).step().orElseThrow());
+    }
+  }
+
+  private static StateDict withStateOf(
+      StateDict dict, String name, long step, StateTensor expAvg, StateTensor expAvgSq) {
+    Map<String, ParameterState> state = new LinkedHashMap<>(dict.state());
+    state.put(
+        name,
+        new ParameterState(
+            OptionalLong.of(step), Map.of("exp_avg", expAvg, "exp_avg_sq", expAvgSq)));
+    return new StateDict(dict.paramGroups(), state);
+  }
+
+  @Test
+  void refusesImpossibleShapes() {
+    MemorySegment four = MemorySegment.ofArray(new float[4]);
+    MemorySegment none = MemorySegment.ofArray(new float[0]);
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new StateTensor(DType.FLOAT32, List.of(-2L, -2L), four));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new StateTensor(DType.FLOAT32, List.of(1L << 62), none));
+    assertThrows(
+        IllegalArgumentException.class,
+        () -> new StateTensor(DType.FLOAT32, List.of(1L << 62, 2L), none));
+  }
+
+  @Test
+  void refusesParametersThatShareMemory() {
+    float[] shared = new float[3];
+    Parameter first = Parameter.of("first", FloatBuffer.wrap(shared, 0, 2));
+    Parameter second = Parameter.of("second", FloatBuffer.wrap(shared, 1, 2));
+    first.gradient(new float[2]);
+    second.gradient(new float[2]);
+    try (SGD sgd = SGD.builder().build(DEVICE, List.of(first, second))) {
+      assertEquals(
+          "parameters must not share memory, but the data of first overlaps the data of second",
+          assertThrows(IllegalStateException.class, sgd::step).getMessage());
+      assertThrows(IllegalStateException.class, sgd::step);
+      second.clearGradient();
+      sgd.step();
+    }
+    Parameter third = Parameter.of("third", new float[2]).gradient(new float[2]);
+    Parameter fourth = parameter("fourth", 0, 1);
+    try (SGD sgd = SGD.builder().build(DEVICE, List.of(third, fourth))) {
+      sgd.step();
+      third.gradient(FloatBuffer.wrap(new float[2]));
+      sgd.step();
+      fourth.gradient(third.data().asSlice(4, 4));
+      assertEquals(
+          "parameters must not share memory, but the data of third overlaps the gradient of fourth",
+          assertThrows(IllegalStateException.class, sgd::step).getMessage());
+    }
+  }
+
+  @Test
+  void letsGroupsGoWhenItCloses() {
+    ParamGroup group = ParamGroup.of(parameter("p", 0, 1)).lr(1);
+    SGD.builder().build(DEVICE, group).close();
+    try (Adam adam = Adam.builder().build(DEVICE, ParamGroup.of(group.parameters()))) {
+      adam.step();
+    }
+    try (SGD again = SGD.builder().build(DEVICE, group)) {
+      again.step();
+      assertEquals(1, again.paramGroups().getFirst().lr());
     }
   }
 

@@ -218,6 +218,46 @@ final class ParameterTest {
   }
 
   @Test
+  void followsAGradientInANewArenaEachStep() {
+    float[] value = {0};
+    Parameter parameter = Parameter.of("p", value);
+    try (SGD sgd = SGD.builder().lr(1).build(device, List.of(parameter))) {
+      for (int step = 1; step <= 10; step++) {
+        try (Arena arena = Arena.ofConfined()) {
+          // The allocator hands out the address of the arena before.
+          parameter.gradient(arena.allocateFrom(ValueLayout.JAVA_FLOAT, 1));
+          sgd.step();
+          assertEquals(-step, value[0]);
+        }
+      }
+    }
+  }
+
+  @Test
+  void bringsItsOwnGradientBack() {
+    try (Parameter parameter = Parameter.allocate(device, "p", 1);
+        SGD sgd = SGD.builder().lr(1).build(device, List.of(parameter))) {
+      parameter.copyGradientFrom(new float[] {2});
+      sgd.zeroGrad();
+      sgd.step();
+      assertArrayEquals(new float[] {0}, parameter.toArray());
+      parameter.restoreGradient();
+      sgd.step();
+      assertArrayEquals(new float[] {-2}, parameter.toArray());
+    }
+    Parameter own = Parameter.of("own", new float[1]);
+    assertThrows(IllegalStateException.class, own::restoreGradient);
+  }
+
+  @Test
+  void hasNoDeviceAddressInHostMemory() {
+    Parameter parameter = Parameter.of("p", new float[2]);
+    assertEquals(
+        "parameter p is not in memory of a device",
+        assertThrows(IllegalStateException.class, parameter::deviceAddress).getMessage());
+  }
+
+  @Test
   void isUnusableAfterClose() {
     Parameter parameter = Parameter.allocate(device, "p", 2);
     MemorySegment data = parameter.data();

@@ -18,6 +18,17 @@ public interface Backend extends AutoCloseable {
   /** New memory, nothing allocated yet. */
   StoragePool newPool();
 
+  /**
+   * Uses device memory of the caller, without copying.
+   *
+   * @param address of the first value
+   * @param elementCount number of fp32 values
+   * @throws IllegalArgumentException if the address is null, misaligned, not in memory of this
+   *     device, or its allocation ends before the last value; or if the device has no memory of its
+   *     own
+   */
+  Storage wrap(long address, long elementCount);
+
   /** Whether a storage is in memory that this backend's kernels can use. */
   boolean accepts(Storage storage);
 
@@ -33,6 +44,9 @@ public interface Backend extends AutoCloseable {
    */
   PreparedStep prepare(
       Entry entry, List<StepPlan.Tensor> tensors, List<TensorBinding> bindings, Tables tables);
+
+  /** Waits until all work given so far is done. */
+  void synchronize();
 
   /** Whether {@link #close} was called. */
   boolean isClosed();

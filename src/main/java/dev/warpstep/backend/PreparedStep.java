@@ -1,5 +1,7 @@
 package dev.warpstep.backend;
 
+import java.util.List;
+
 /** A step that was built once and runs many times without allocating. Not thread-safe. */
 public interface PreparedStep extends AutoCloseable {
   /**
@@ -12,12 +14,20 @@ public interface PreparedStep extends AutoCloseable {
   void verify();
 
   /**
+   * Reads a tensor's gradient elsewhere from the next run on.
+   *
+   * @param tensor its position when the step was prepared
+   * @param gradient as long as the old one
+   */
+  void moveGradient(int tensor, Storage gradient);
+
+  /**
    * Updates every tensor once and advances its counter.
    *
-   * @throws IllegalStateException if memory was closed while the step ran; names the tensors whose
-   *     values and states are not to be trusted
+   * @return names of the tensors whose values and states are not to be trusted, because their
+   *     memory was freed while the step ran; usually empty
    */
-  void run();
+  List<String> run();
 
   @Override
   void close();

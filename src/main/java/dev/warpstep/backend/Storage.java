@@ -1,6 +1,7 @@
 package dev.warpstep.backend;
 
 import java.lang.foreign.MemorySegment;
+import java.util.OptionalLong;
 
 /**
  * The fp32 values of one tensor, somewhere in the memory of one backend. Whoever allocated the
@@ -9,6 +10,9 @@ import java.lang.foreign.MemorySegment;
 public interface Storage {
   /** Number of fp32 elements. */
   long elementCount();
+
+  /** Address of the first value in memory of a device; empty in host memory. */
+  OptionalLong deviceAddress();
 
   /** Whether the values may still be read and written: not freed by their owner. */
   boolean isAlive();
@@ -19,8 +23,8 @@ public interface Storage {
    */
   boolean isSameMemory(Storage other);
 
-  /** Whether this and another storage share an element. */
-  boolean overlaps(Storage other);
+  /** Which bytes of which memory this is. */
+  MemoryRange range();
 
   /**
    * Copies all values to host memory.

@@ -16,4 +16,9 @@ public record TensorBinding(
   public TensorBinding {
     states = List.copyOf(states);
   }
+
+  /** The same tensor with its gradient elsewhere. */
+  public TensorBinding withGradient(Storage newGradient) {
+    return new TensorBinding(name, parameter, newGradient, states);
+  }
 }

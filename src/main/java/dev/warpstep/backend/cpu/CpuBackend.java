@@ -17,6 +17,8 @@ public final class CpuBackend implements Backend {
   /** Names the instruction set to use instead of the best one; the bits do not depend on it. */
   public static final String ISA_PROPERTY = "warpstep.cpu.isa";
 
+  private static final int MOST_THREADS = 9_999;
+
   private final NativeLibrary library;
   private final NativeLibrary.Isa isa;
   private final int threads;
@@ -31,8 +33,9 @@ public final class CpuBackend implements Backend {
    * @throws IllegalStateException if the library could not be loaded, with the cause
    */
   public CpuBackend(int threads, Optional<String> isaName) {
-    if (threads <= 0) {
-      throw new IllegalArgumentException("threads must be positive, was " + threads);
+    if (threads < 1 || threads > MOST_THREADS) {
+      throw new IllegalArgumentException(
+          "threads must be in [1, %d], was %d".formatted(MOST_THREADS, threads));
     }
     this.library = NativeLibrary.get();
     this.isa = chooseIsa(library.isas(), isaName);
@@ -79,7 +82,18 @@ public final class CpuBackend implements Backend {
 
   @Override
   public Entry entry(String name) {
-    return library.entries().stream()
+    checkOpen();
+    return entryOf(name);
+  }
+
+  /**
+   * A line of the table of entries, which the CPU library carries for every backend.
+   *
+   * @throws IllegalArgumentException if there is no such entry
+   * @throws IllegalStateException if the library could not be loaded, with the cause
+   */
+  public static Entry entryOf(String name) {
+    return NativeLibrary.get().entries().stream()
         .filter(entry -> entry.name().equals(name))
         .findFirst()
         .orElseThrow(() -> new IllegalArgumentException("there is no kernel named " + name));
@@ -89,6 +103,12 @@ public final class CpuBackend implements Backend {
   public StoragePool newPool() {
     checkOpen();
     return HostStorage.newPool();
+  }
+
+  @Override
+  public Storage wrap(long address, long elementCount) {
+    throw new IllegalArgumentException(
+        "must be an array, buffer or segment on the CPU, was a device address");
   }
 
   @Override
@@ -108,6 +128,12 @@ public final class CpuBackend implements Backend {
     checkOpen();
     StepPlan plan = StepPlan.of(tensors, CpuStep.chunkElements(tensors, threads));
     return new CpuStep(this, team, isa.index(), entry, plan, bindings, (CpuTables) tables);
+  }
+
+  /** Steps return when they are done. */
+  @Override
+  public void synchronize() {
+    checkOpen();
   }
 
   void checkOpen() {

@@ -16,7 +16,6 @@ import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
-import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 
@@ -68,8 +67,10 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   private final StepPlan plan;
   private final CpuTables tables;
   private final Tensor[] tensors;
-  private final Guard[] guards;
-  private final AtomicReference<RuntimeException> failure = new AtomicReference<>();
+  private final List<TensorBinding> bindings;
+  private Guard[] guards;
+  private boolean guardsStale;
+  private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
   /** What a native call needs to know of a tensor. */
   private static final class Tensor {
@@ -147,6 +148,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
         IntStream.range(0, bindings.size())
             .mapToObj(i -> new Tensor(bindings.get(i), plan.tensors().get(i), tables))
             .toArray(Tensor[]::new);
+    this.bindings = new ArrayList<>(bindings);
     this.guards = guards(bindings);
   }
 
@@ -175,8 +177,20 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   }
 
   @Override
+  public void moveGradient(int tensor, Storage gradient) {
+    TensorBinding moved = bindings.get(tensor).withGradient(gradient);
+    bindings.set(tensor, moved);
+    tensors[tensor] = new Tensor(moved, plan.tensors().get(tensor), tables);
+    guardsStale = true;
+  }
+
+  @Override
   public void verify() {
     backend.checkOpen();
+    if (guardsStale) {
+      guards = guards(bindings);
+      guardsStale = false;
+    }
     Thread current = Thread.currentThread();
     for (Guard guard : guards) {
       guard.verify(current);
@@ -184,7 +198,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   }
 
   @Override
-  public void run() {
+  public List<String> run() {
     for (Tensor tensor : tensors) {
       tensor.step = tables.counter(tensor.counter) + 1;
     }
@@ -195,14 +209,13 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     } else {
       team.run(this, plan.itemCount(), plan.elementCount() >= LARGE_ELEMENTS);
     }
-    if (failure.get() != null) {
-      throw partialFailure();
-    }
-    if (hasState) {
-      for (Tensor tensor : tensors) {
+    boolean failed = failure.get() != null;
+    for (Tensor tensor : tensors) {
+      if (hasState && !(failed && tensor.failed)) {
         tables.setCounter(tensor.counter, tensor.step);
       }
     }
+    return failed ? failedNames() : List.of();
   }
 
   @Override
@@ -211,7 +224,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       Tensor tensor = tensors[plan.chunkTensor(chunk)];
       try {
         update(tensor, plan.chunkBegin(chunk), plan.chunkElements(chunk));
-      } catch (RuntimeException e) {
+      } catch (RuntimeException | Error e) {
         tensor.failed = true;
         failure.compareAndSet(null, e);
       }
@@ -254,23 +267,19 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     }
   }
 
-  private IllegalStateException partialFailure() {
-    String failed =
-        IntStream.range(0, tensors.length)
-            .filter(i -> tensors[i].failed)
-            .mapToObj(i -> tensors[i].name)
-            .collect(Collectors.joining(", "));
+  /** Names what failed and forgets it; an error of the JVM itself is thrown on. */
+  private List<String> failedNames() {
+    List<String> names = new ArrayList<>();
     for (Tensor tensor : tensors) {
-      if (!tensor.failed && hasState) {
-        tables.setCounter(tensor.counter, tensor.step);
+      if (tensor.failed) {
+        names.add(tensor.name);
+        tensor.failed = false;
       }
-      tensor.failed = false;
     }
-    return new IllegalStateException(
-        "memory was freed while step() ran: the values and state of %s are not to be trusted; all"
-                .formatted(failed)
-            + " other parameters were updated",
-        failure.getAndSet(null));
+    if (failure.getAndSet(null) instanceof Error error) {
+      throw error;
+    }
+    return names;
   }
 
   @Override

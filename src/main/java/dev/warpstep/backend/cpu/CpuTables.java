@@ -15,8 +15,15 @@ final class CpuTables implements Tables {
   @Override
   public void grow(int rowCount, int counterCount) {
     Arena larger = Arena.ofShared();
-    MemorySegment newRows = larger.allocate(WsRow.sizeof() * rowCount, WsRow.sizeof());
-    MemorySegment newCounters = larger.allocate(ValueLayout.JAVA_LONG, counterCount);
+    MemorySegment newRows;
+    MemorySegment newCounters;
+    try {
+      newRows = larger.allocate(WsRow.sizeof() * rowCount, WsRow.sizeof());
+      newCounters = larger.allocate(ValueLayout.JAVA_LONG, counterCount);
+    } catch (OutOfMemoryError e) {
+      larger.close();
+      throw e;
+    }
     newRows.copyFrom(rows);
     newCounters.copyFrom(counters);
     close();

@@ -46,7 +46,15 @@ final class NativeLibrary {
     private static Outcome load() {
       try {
         return new Outcome(Optional.of(new NativeLibrary()), Optional.empty());
-      } catch (IOException | UnsupportedOperationException | LinkageError e) {
+      } catch (IllegalCallerException e) {
+        return new Outcome(
+            Optional.empty(),
+            Optional.of(
+                new IllegalCallerException(
+                    "native access is denied: run with --enable-native-access=dev.warpstep, or"
+                        + " ALL-UNNAMED on the class path",
+                    e)));
+      } catch (IOException | RuntimeException | LinkageError e) {
         return new Outcome(Optional.empty(), Optional.of(e));
       }
     }
@@ -143,10 +151,21 @@ final class NativeLibrary {
     }
   }
 
-  @SuppressWarnings("restricted") // loading is what this class is for
   private static void loadFromPrivateFolder(byte[] library) throws IOException {
     Path parent =
         Path.of(System.getProperty(DIRECTORY_PROPERTY, System.getProperty("java.io.tmpdir")));
+    try {
+      loadFromFolderIn(parent, library);
+    } catch (IOException | UnsatisfiedLinkError e) {
+      throw new IOException(
+          "the CPU library cannot be written to or loaded from a folder in %s; -D%s names another: %s"
+              .formatted(parent, DIRECTORY_PROPERTY, e),
+          e);
+    }
+  }
+
+  @SuppressWarnings("restricted") // loading is what this class is for
+  private static void loadFromFolderIn(Path parent, byte[] library) throws IOException {
     Path folder =
         Files.createTempDirectory(
             parent,
@@ -156,13 +175,6 @@ final class NativeLibrary {
     try {
       Files.write(file, library, StandardOpenOption.CREATE_NEW);
       System.load(file.toAbsolutePath().toString());
-    } catch (UnsatisfiedLinkError e) {
-      UnsatisfiedLinkError named =
-          new UnsatisfiedLinkError(
-              "%s; if %s forbids execution, name another folder with -D%s"
-                  .formatted(e.getMessage(), parent, DIRECTORY_PROPERTY));
-      named.initCause(e);
-      throw named;
     } finally {
       // A loaded library stays mapped without its name.
       Files.deleteIfExists(file);

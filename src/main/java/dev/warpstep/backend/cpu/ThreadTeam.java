@@ -64,7 +64,14 @@ final class ThreadTeam implements AutoCloseable {
     workers = new Worker[threads - 1];
     for (int i = 0; i < workers.length; i++) {
       workers[i] = new Worker("warpstep-cpu-" + (i + 1));
-      workers[i].start();
+    }
+    try {
+      for (Worker worker : workers) {
+        worker.start();
+      }
+    } catch (OutOfMemoryError e) { // the system's limit of threads
+      close();
+      throw e;
     }
   }
 
@@ -118,8 +125,11 @@ final class ThreadTeam implements AutoCloseable {
         return;
       }
       if (TICKET.compareAndSet(this, seen, seen - 1)) {
-        job.run(itemCount - left);
-        done.incrementAndGet();
+        try {
+          job.run(itemCount - left);
+        } finally {
+          done.incrementAndGet();
+        }
       }
     }
   }

@@ -1,5 +1,7 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.error.CudaUnavailableException;
+import dev.warpstep.error.CudaUnavailableException.Reason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
@@ -10,38 +12,45 @@ import java.util.Optional;
  * The compiled kernels inside the jar: a fat binary with machine code for each architecture, or a
  * note that says why the build made none.
  */
-public final class CudaKernels {
+final class CudaKernels {
   private static final String FAT_BINARY = "/dev/warpstep/cuda/warpstep.fatbin";
   private static final String ABSENT = "/dev/warpstep/cuda/absent.txt";
 
+  /**
+   * What a build without kernels uses instead. Only tests set it, to the software driver's image;
+   * kernels in the jar always go first.
+   */
+  private static volatile Optional<byte[]> standIn = Optional.empty();
+
   private CudaKernels() {}
 
+  /** Makes a build without kernels use an image that was not built. */
+  static void standIn(byte[] image) {
+    standIn = Optional.of(image.clone());
+  }
+
   /**
-   * Why no kernel can be launched.
+   * The fat binary.
    *
+   * @throws CudaUnavailableException if the build made none, with its reason
    * @throws IllegalStateException if the jar holds neither kernels nor the reason for their
    *     absence: a broken jar must not look like a machine without a GPU
    */
-  public static Throwable unavailabilityCause() {
-    return absence()
-        .map(UnsupportedOperationException::new)
-        .orElseGet(
-            () ->
-                new UnsupportedOperationException(
-                    "this version compiles and embeds CUDA kernels, but has no launcher for them"));
-  }
-
-  /** Why the build embedded no kernels, or empty if it did. */
-  private static Optional<String> absence() {
+  static byte[] image() {
     try (InputStream kernels = CudaKernels.class.getResourceAsStream(FAT_BINARY);
         InputStream absent = CudaKernels.class.getResourceAsStream(ABSENT)) {
       if (kernels != null) {
-        return Optional.empty();
+        return kernels.readAllBytes();
       }
       if (absent == null) {
         throw new IllegalStateException("the jar is broken: it has no " + FAT_BINARY);
       }
-      return Optional.of(new String(absent.readAllBytes(), StandardCharsets.UTF_8).strip());
+      if (standIn.isPresent()) {
+        return standIn.get();
+      }
+      throw new CudaUnavailableException(
+          Reason.KERNELS_NOT_BUILT,
+          new String(absent.readAllBytes(), StandardCharsets.UTF_8).strip());
     } catch (IOException e) {
       throw new UncheckedIOException("cannot read " + FAT_BINARY, e);
     }

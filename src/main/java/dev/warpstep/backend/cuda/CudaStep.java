@@ -1,0 +1,122 @@
+package dev.warpstep.backend.cuda;
+
+import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.Storage;
+import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.cuda.bindings.WsChunk;
+import dev.warpstep.backend.cuda.bindings.WsLaunch;
+import dev.warpstep.backend.cuda.bindings.WsTensor;
+import dev.warpstep.plan.StepPlan;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.List;
+
+/**
+ * A step as one launch. Tensors, chunks and the blocks' ticket lie in one table on the device:
+ *
+ * <pre>
+ *   | WsTensor[tensors] | WsChunk[chunks] | ticket |
+ * </pre>
+ */
+final class CudaStep implements PreparedStep {
+  /**
+   * Chunks for each block that the device holds, so that the last round of blocks wastes little.
+   */
+  private static final int CHUNKS_PER_BLOCK = 4;
+
+  private final CudaContext context;
+  private final CudaTables tables;
+  private final Upload plan;
+  private final KernelLauncher.Launch launch;
+
+  CudaStep(
+      CudaContext context,
+      CudaModule.Kernel kernel,
+      KernelLauncher launcher,
+      List<StepPlan.Tensor> tensors,
+      List<TensorBinding> bindings,
+      CudaTables tables,
+      int multiprocessors) {
+    this.context = context;
+    this.tables = tables;
+    int residentBlocks = multiprocessors * CudaModule.BLOCKS_PER_MULTIPROCESSOR;
+    StepPlan cut = StepPlan.of(tensors, chunkElements(tensors, residentBlocks));
+    long chunksAt = WsTensor.sizeof() * tensors.size();
+    long ticketAt = chunksAt + WsChunk.sizeof() * cut.chunkCount();
+    this.plan = new Upload(context, ticketAt + Long.BYTES);
+    for (int i = 0; i < tensors.size(); i++) {
+      writeTensor(
+          WsTensor.asSlice(plan.host().asSlice(0, chunksAt), i), tensors.get(i), bindings.get(i));
+    }
+    MemorySegment chunks = plan.host().asSlice(chunksAt, ticketAt - chunksAt);
+    for (int i = 0; i < cut.chunkCount(); i++) {
+      MemorySegment chunk = WsChunk.asSlice(chunks, i);
+      WsChunk.begin(chunk, cut.chunkBegin(i));
+      WsChunk.element_count(chunk, cut.chunkElements(i));
+      WsChunk.tensor(chunk, cut.chunkTensor(i));
+    }
+    MemorySegment arguments = WsLaunch.allocate(Arena.ofAuto());
+    WsLaunch.tensors(arguments, plan.address());
+    WsLaunch.chunks(arguments, plan.address() + chunksAt);
+    WsLaunch.rows(arguments, tables.rowsAddress());
+    WsLaunch.counters(arguments, tables.countersAddress());
+    WsLaunch.ticket(arguments, plan.address() + ticketAt);
+    WsLaunch.tensor_count(arguments, tensors.size());
+    WsLaunch.chunk_count(arguments, cut.chunkCount());
+    int blocks = Math.clamp(cut.chunkCount(), 1, residentBlocks);
+    this.launch = launcher.prepare(context, kernel, blocks, arguments);
+  }
+
+  /** Chunks of whole tiles, small enough that a small model has one for every block. */
+  static int chunkElements(List<StepPlan.Tensor> tensors, int residentBlocks) {
+    long elements = tensors.stream().mapToLong(StepPlan.Tensor::elementCount).sum();
+    long even = elements / ((long) residentBlocks * CHUNKS_PER_BLOCK);
+    long tiles = Math.ceilDiv(even, CudaModule.TILE);
+    return Math.clamp(tiles * CudaModule.TILE, CudaModule.TILE, CudaModule.LARGEST_CHUNK);
+  }
+
+  private static void writeTensor(
+      MemorySegment tensor, StepPlan.Tensor planned, TensorBinding binding) {
+    WsTensor.parameter(tensor, address(binding.parameter()));
+    WsTensor.gradient(tensor, address(binding.gradient()));
+    for (int i = 0; i < binding.states().size(); i++) {
+      WsTensor.state(tensor, i, address(binding.states().get(i)));
+    }
+    WsTensor.element_count(tensor, planned.elementCount());
+    WsTensor.row(tensor, planned.row());
+    WsTensor.counter(tensor, planned.counter());
+  }
+
+  private static long address(Storage storage) {
+    return ((CudaStorage) storage).address();
+  }
+
+  /** Constant work: closing a parameter makes its optimizers prepare again, and refuse. */
+  @Override
+  public void verify() {
+    if (context.isClosed()) {
+      throw new IllegalStateException("the device is closed");
+    }
+    context.driver().checkAlive();
+  }
+
+  @Override
+  public void moveGradient(int tensor, Storage gradient) {
+    long begin = WsTensor.sizeof() * tensor;
+    WsTensor.gradient(plan.host().asSlice(begin), address(gradient));
+    plan.touch(begin, begin + WsTensor.sizeof());
+  }
+
+  @Override
+  public List<String> run() {
+    tables.beforeLaunch();
+    plan.send();
+    context.driver().check("cuLaunchKernel", launch.launch());
+    return List.of();
+  }
+
+  @Override
+  public void close() {
+    plan.close();
+  }
+}
