@@ -2,7 +2,6 @@ package dev.warpstep.cli;
 
 import dev.warpstep.Device;
 import dev.warpstep.Optimizer;
-import dev.warpstep.Parameter;
 import dev.warpstep.cli.network.Loss;
 import dev.warpstep.cli.network.Network;
 import dev.warpstep.cli.network.Samples;
@@ -27,6 +26,9 @@ record Experiment(
   /** Enough for C2 to compile what a step calls for each chunk. */
   private static final int WARM_UP_STEPS = 3_000;
 
+  /** A step so slow that this takes longer does not gain from being compiled. */
+  private static final long WARM_UP_NANOS = 1_000_000_000;
+
   /** Steps of one training. */
   long stepCount() {
     return (long) epochs * Math.ceilDiv(samples.count(), batch);
@@ -48,9 +50,12 @@ record Experiment(
   private void warmUp(Recipe recipe, Device device, int unfusedThreads) {
     Network fresh = network.get();
     UnfusedOptimizer unfused = recipe.unfused().build(fresh.tensors(), unfusedThreads);
-    try (Optimizer fused = recipe.fused().build(device, parameters(fresh))) {
-      for (int i = 0; i < WARM_UP_STEPS; i++) {
+    try (Placement placement = new Placement(fresh.tensors(), device);
+        Optimizer fused = recipe.fused().build(device, placement.parameters())) {
+      long started = System.nanoTime();
+      for (int i = 0; i < WARM_UP_STEPS && System.nanoTime() - started < WARM_UP_NANOS; i++) {
         fused.step();
+        device.synchronize();
         unfused.step();
       }
     }
@@ -61,9 +66,20 @@ record Experiment(
     Network fusedNetwork = network.get();
     Network unfusedNetwork = network.get();
     UnfusedOptimizer unfused = recipe.unfused().build(unfusedNetwork.tensors(), unfusedThreads);
-    try (Optimizer fused = recipe.fused().build(device, parameters(fusedNetwork))) {
-      Training fusedTraining = new Training(this, fusedNetwork, fused::step);
-      Training unfusedTraining = new Training(this, unfusedNetwork, unfused::step);
+    try (Placement placement = new Placement(fusedNetwork.tensors(), device);
+        Optimizer fused = recipe.fused().build(device, placement.parameters())) {
+      Training fusedTraining =
+          new Training(
+              this,
+              fusedNetwork,
+              placement::sendGradients,
+              () -> {
+                fused.step();
+                device.synchronize();
+              },
+              placement::fetchValues);
+      Training unfusedTraining =
+          new Training(this, unfusedNetwork, () -> {}, unfused::step, () -> {});
       SplittableRandom random = new SplittableRandom(seed);
       int[] order = IntStream.range(0, samples.count()).toArray();
       for (int epoch = 0; epoch < epochs; epoch++) {
@@ -79,12 +95,6 @@ record Experiment(
       progress.end(comparison.fused().finalLoss());
       return comparison;
     }
-  }
-
-  private static List<Parameter> parameters(Network network) {
-    return network.tensors().stream()
-        .map(tensor -> Parameter.of(tensor.name(), tensor.values()).gradient(tensor.gradient()))
-        .toList();
   }
 
   private static void shuffle(int[] order, SplittableRandom random) {

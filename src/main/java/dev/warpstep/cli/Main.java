@@ -8,15 +8,15 @@ import picocli.CommandLine.IVersionProvider;
 import picocli.CommandLine.ParameterException;
 
 /**
- * The command line program. Exit status: 0 if fused and unfused ended alike, 1 if they did not or
- * the program is broken, 2 for arguments or data it cannot work with.
+ * The command line program. Exit status: 0 if what was compared is the same by bits, 1 if it is not
+ * or the program is broken, 2 for arguments, data or a device it cannot work with.
  */
 @Command(
     name = "warpstep",
-    description = "Fused optimizers for Java, side by side with unfused ones.",
+    description = "Fused optimizers for Java, checked, and side by side with unfused ones.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {TrainCommand.class, CurvesCommand.class})
+    subcommands = {TrainCommand.class, CurvesCommand.class, SelfcheckCommand.class})
 public final class Main {
   private Main() {}
 

@@ -11,7 +11,7 @@ import me.tongfei.progressbar.ProgressBarBuilder;
 import me.tongfei.progressbar.ProgressBarStyle;
 
 /**
- * Shows how far a command is: a bar over all its steps, or without a terminal a line per training.
+ * Shows how far a command is: a bar over all its steps, or without a terminal a line per optimizer.
  */
 final class Progress implements AutoCloseable {
   /** The bar cannot ask the terminal without loading native code of its own. */
@@ -20,7 +20,7 @@ final class Progress implements AutoCloseable {
   private final PrintWriter log;
   private final Optional<ProgressBar> bar;
 
-  /** One optimizer, fused and unfused. */
+  /** One optimizer. */
   final class Run {
     private final String name;
     private int steps;
@@ -46,6 +46,15 @@ final class Progress implements AutoCloseable {
             name,
             steps,
             finalLoss);
+        log.flush();
+      }
+    }
+
+    /** The whole of it is done, in what counts as one step. */
+    void end() {
+      bar.ifPresent(shown -> shown.step().setExtraMessage(name));
+      if (bar.isEmpty()) {
+        log.println(name + ": done");
         log.flush();
       }
     }

@@ -35,6 +35,11 @@ final class Report {
     out.println("loss: mean over the training samples after the last step");
     out.println("step: median time of one optimizer step in microseconds");
     out.println("fused: Warpstep on " + device.description());
+    if (!Placement.isInPlace(device)) {
+      out.println(
+          "       timed from the call until the device is done; gradients are copied there before,"
+              + " values back after, neither is timed");
+    }
     out.println(
         "unfused: one pass per operation in Java on the CPU, %d thread%s"
             .formatted(unfusedThreads, unfusedThreads == 1 ? "" : "s"));

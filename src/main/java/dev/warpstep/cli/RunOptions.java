@@ -5,6 +5,7 @@ import dev.warpstep.DeviceUnavailableException;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import picocli.CommandLine;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.Option;
 import picocli.CommandLine.ParameterException;
@@ -20,7 +21,8 @@ final class RunOptions {
       paramLabel = "DEVICE",
       defaultValue = "best",
       description =
-          "Where fused steps run: best, cpu, cpu:<threads> or cuda. Default: ${DEFAULT-VALUE}.")
+          "Where fused steps run: best, cpu, cpu:<threads>, cuda or cuda:<ordinal>. Default:"
+              + " ${DEFAULT-VALUE}.")
   private String device;
 
   @Option(
@@ -40,18 +42,28 @@ final class RunOptions {
 
   /** A device to be closed by the caller. */
   Device openDevice() {
+    return openDevice(device, command.commandLine());
+  }
+
+  /** A device to be closed by the caller, by the name that the option was given. */
+  static Device openDevice(String name, CommandLine commandLine) {
     try {
-      return Device.of(device);
+      return Device.of(name);
     } catch (IllegalArgumentException | DeviceUnavailableException e) {
       throw new ParameterException(
-          command.commandLine(), "--device %s: %s".formatted(device, e.getMessage()), e);
+          commandLine, "--device %s: %s".formatted(name, e.getMessage()), e);
     }
   }
 
   /** As many as the fused step has: a comparison differs in one thing. */
   int unfusedThreads() {
-    return device.startsWith("cpu:")
-        ? Integer.parseInt(device.substring("cpu:".length()))
+    return cpuThreads(device);
+  }
+
+  /** Threads of a device by name, or as many as there are processors. */
+  static int cpuThreads(String name) {
+    return name.startsWith("cpu:")
+        ? Integer.parseInt(name.substring("cpu:".length()))
         : Runtime.getRuntime().availableProcessors();
   }
 

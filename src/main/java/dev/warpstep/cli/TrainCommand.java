@@ -51,7 +51,7 @@ final class TrainCommand implements Callable<Integer> {
   @Option(
       names = "--data",
       paramLabel = "DIR",
-      defaultValue = "data/fashion-mnist",
+      defaultValue = "${sys:warpstep.data:-data/fashion-mnist}", // a bundle says where
       description =
           "Directory with the four files of Fashion-MNIST, plain or gzipped. Default:"
               + " ${DEFAULT-VALUE}, a subset.")

@@ -9,14 +9,28 @@ import java.util.List;
 final class Training {
   private final Experiment experiment;
   private final Network network;
+  private final Runnable before;
   private final Runnable optimizerStep;
+  private final Runnable after;
   private final List<Double> losses = new ArrayList<>();
   private final long[] stepNanos;
 
-  Training(Experiment experiment, Network network, Runnable optimizerStep) {
+  /**
+   * @param before comes between the backward pass and the optimizer's step
+   * @param optimizerStep what is timed
+   * @param after comes between the optimizer's step and the next forward pass
+   */
+  Training(
+      Experiment experiment,
+      Network network,
+      Runnable before,
+      Runnable optimizerStep,
+      Runnable after) {
     this.experiment = experiment;
     this.network = network;
+    this.before = before;
     this.optimizerStep = optimizerStep;
+    this.after = after;
     this.stepNanos = new long[Math.toIntExact(experiment.stepCount())];
   }
 
@@ -27,9 +41,11 @@ final class Training {
    */
   double step(int[] order, int begin, int end) {
     double loss = network.train(experiment.samples(), experiment.loss(), order, begin, end);
+    before.run();
     long started = System.nanoTime();
     optimizerStep.run();
     stepNanos[losses.size()] = System.nanoTime() - started;
+    after.run();
     losses.add(loss);
     return loss;
   }

@@ -116,12 +116,13 @@ final class MainTest {
   static Stream<Arguments> badArguments() {
     return Stream.of(
         bad(
-            "--device gpu: device must be best, cpu, cpu:<threads> or cuda, was gpu",
+            "--device gpu: device must be best, cpu, cpu:<threads>, cuda or cuda:<ordinal>, was"
+                + " gpu",
             "train",
             "--device",
             "gpu"),
         bad(
-            "device must be best, cpu, cpu:<threads> or cuda, was cpu:0",
+            "device must be best, cpu, cpu:<threads>, cuda or cuda:<ordinal>, was cpu:0",
             "curves",
             "--device",
             "cpu:0"),
