@@ -6,7 +6,7 @@ import java.util.SplittableRandom;
  * Inputs of a parity test, and what the witness makes of them. A cell knows no neighbours, so that
  * a slice of these arrays is the expectation of a tensor of any size at any place.
  */
-final class ParityInputs {
+public final class ParityInputs {
   private static final float[] SPECIAL = {
     Float.NaN,
     Float.POSITIVE_INFINITY,
@@ -74,7 +74,7 @@ final class ParityInputs {
    * Of 64 values: 1 special, 4 any pattern of 32 bits, 3 near the smallest normal number and 2 near
    * its root, where what is flushed begins, 6 zeros; all others 1e-12 to 1e6.
    */
-  private static float any(SplittableRandom random) {
+  public static float any(SplittableRandom random) {
     int kind = random.nextInt(64);
     int bits = random.nextInt();
     if (kind == 0) {
