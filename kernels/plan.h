@@ -12,7 +12,7 @@
 #endif
 
 /** Raised whenever a struct below, an entry's meaning or a signature of warpstep.h changes. */
-#define WS_ABI_VERSION 1
+#define WS_ABI_VERSION 2
 
 /** No rule keeps more state arrays per parameter than this. */
 #define WS_MAX_STATES 3

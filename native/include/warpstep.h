@@ -45,6 +45,13 @@ WS_EXPORT void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t s
                          const float* gradient, float* state0, float* state1, float* state2, int64_t begin,
                          int64_t count);
 
+/** Zeros from the system, in huge pages where it grants them, aligned to 2 MiB; NULL if there is not enough memory. A step
+ * that streams through small pages spends a fifth of its time on address translation. */
+WS_EXPORT void* ws_allocate(int64_t size_bytes);
+
+/** Gives back what ws_allocate returned, with the size asked for. */
+WS_EXPORT void ws_free(void* memory, int64_t size_bytes);
+
 #ifdef __cplusplus
 }
 #endif

@@ -1,6 +1,8 @@
 // The C ABI: names of entries and instruction sets, and the dispatch of an update to the variant the caller chose.
 #include "warpstep.h"
 
+#include <sys/mman.h>
+
 #include "entries.h"
 #include "update.h"
 
@@ -69,3 +71,34 @@ void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, float
     }
     kIsas[isa].updates[entry](row, step, parameter + begin, gradient + begin, states, count);
 }
+
+namespace {
+
+constexpr int64_t kHugePageBytes = 2 << 20;
+
+int64_t whole_pages(int64_t size_bytes) { return (size_bytes + kHugePageBytes - 1) / kHugePageBytes * kHugePageBytes; }
+
+}  // namespace
+
+void* ws_allocate(int64_t size_bytes) {
+    // The system aligns to small pages: one huge page more, of which what lies before and behind is given back.
+    int64_t size = whole_pages(size_bytes);
+    void* mapped = mmap(nullptr, size + kHugePageBytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (mapped == MAP_FAILED) {
+        return nullptr;
+    }
+    char* begin = static_cast<char*>(mapped);
+    int64_t before = (kHugePageBytes - reinterpret_cast<intptr_t>(begin) % kHugePageBytes) % kHugePageBytes;
+    if (before > 0) {
+        munmap(begin, before);
+    }
+    if (before < kHugePageBytes) {
+        munmap(begin + before + size, kHugePageBytes - before);
+    }
+#ifdef MADV_HUGEPAGE
+    madvise(begin + before, size, MADV_HUGEPAGE);  // a wish: small pages are slower, not wrong
+#endif
+    return begin + before;
+}
+
+void ws_free(void* memory, int64_t size_bytes) { munmap(memory, whole_pages(size_bytes)); }

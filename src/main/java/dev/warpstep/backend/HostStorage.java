@@ -1,15 +1,10 @@
 package dev.warpstep.backend;
 
-import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalLong;
-import java.util.concurrent.atomic.AtomicInteger;
 
 /** fp32 values in host memory: a {@code float[]}, native memory of the caller, or of a pool. */
 public final class HostStorage implements Storage {
-  /** A cache line, and the widest vector: spans that begin on one touch no line twice. */
-  private static final long ALIGNMENT_BYTES = 64;
-
   /** Stands for the address space of the process. */
   private static final Object NATIVE = new Object();
 
@@ -47,11 +42,6 @@ public final class HostStorage implements Storage {
       throw new IllegalStateException("memory is already freed");
     }
     return new HostStorage(segment);
-  }
-
-  /** New pool of native memory. */
-  public static StoragePool newPool() {
-    return new Pool();
   }
 
   /** The values. */
@@ -115,50 +105,5 @@ public final class HostStorage implements Storage {
   public String toString() {
     return "%d fp32 values in %s memory"
         .formatted(elementCount(), segment.isNative() ? "native" : "heap");
-  }
-
-  /**
-   * Large arrays begin at different places of a page. The system would let all of them begin at the
-   * same one, and a processor takes a load and an earlier store whose addresses agree in their last
-   * 12 bits for the same until it knows better: a step then loses 15 % of its speed.
-   */
-  private static final class Pool implements StoragePool {
-    private static final long PAGE_BYTES = 4_096;
-
-    /** From here on the system allocates whole pages. */
-    private static final long LARGE_BYTES = 16 * PAGE_BYTES;
-
-    private static final AtomicInteger POOLS = new AtomicInteger();
-
-    private final Arena arena = Arena.ofShared();
-
-    /** In cache lines; the strides have no factor in common with the 64 lines of a page. */
-    private long stagger = POOLS.getAndIncrement() * 29L;
-
-    @Override
-    public Storage allocate(long elementCount) {
-      try {
-        long bytes = Math.multiplyExact(elementCount, (long) Float.BYTES);
-        if (bytes < LARGE_BYTES) {
-          return new HostStorage(arena.allocate(bytes, ALIGNMENT_BYTES));
-        }
-        stagger += 17;
-        long begin = stagger * ALIGNMENT_BYTES % PAGE_BYTES;
-        MemorySegment pages = arena.allocate(Math.addExact(bytes, PAGE_BYTES), PAGE_BYTES);
-        return new HostStorage(pages.asSlice(begin, bytes));
-      } catch (OutOfMemoryError e) {
-        OutOfMemoryError named =
-            new OutOfMemoryError("no native memory for %d fp32 values".formatted(elementCount));
-        named.initCause(e);
-        throw named;
-      }
-    }
-
-    @Override
-    public void close() {
-      if (arena.scope().isAlive()) {
-        arena.close();
-      }
-    }
   }
 }

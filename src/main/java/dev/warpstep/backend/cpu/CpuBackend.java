@@ -102,7 +102,7 @@ public final class CpuBackend implements Backend {
   @Override
   public StoragePool newPool() {
     checkOpen();
-    return HostStorage.newPool();
+    return new CpuPool();
   }
 
   @Override

@@ -23,10 +23,10 @@ public class WarpstepNative extends WarpstepNative$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int WS_ABI_VERSION = (int)1L;
+    private static final int WS_ABI_VERSION = (int)2L;
     /**
      * {@snippet lang=c :
-     * #define WS_ABI_VERSION 1
+     * #define WS_ABI_VERSION 2
      * }
      */
     public static int WS_ABI_VERSION() {
@@ -578,6 +578,126 @@ public class WarpstepNative extends WarpstepNative$shared {
                 traceDowncall("ws_update", isa, entry, row, step, parameter, gradient, state0, state1, state2, begin, count);
             }
             mh$.invokeExact(isa, entry, row, step, parameter, gradient, state0, state1, state2, begin, count);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ws_allocate {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.of(
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ws_allocate");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void *ws_allocate(int64_t size_bytes)
+     * }
+     */
+    public static FunctionDescriptor ws_allocate$descriptor() {
+        return ws_allocate.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void *ws_allocate(int64_t size_bytes)
+     * }
+     */
+    public static MethodHandle ws_allocate$handle() {
+        return ws_allocate.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void *ws_allocate(int64_t size_bytes)
+     * }
+     */
+    public static MemorySegment ws_allocate$address() {
+        return ws_allocate.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void *ws_allocate(int64_t size_bytes)
+     * }
+     */
+    public static MemorySegment ws_allocate(long size_bytes) {
+        var mh$ = ws_allocate.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ws_allocate", size_bytes);
+            }
+            return (MemorySegment)mh$.invokeExact(size_bytes);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ws_free {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ws_free");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void ws_free(void *memory, int64_t size_bytes)
+     * }
+     */
+    public static FunctionDescriptor ws_free$descriptor() {
+        return ws_free.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void ws_free(void *memory, int64_t size_bytes)
+     * }
+     */
+    public static MethodHandle ws_free$handle() {
+        return ws_free.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void ws_free(void *memory, int64_t size_bytes)
+     * }
+     */
+    public static MemorySegment ws_free$address() {
+        return ws_free.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void ws_free(void *memory, int64_t size_bytes)
+     * }
+     */
+    public static void ws_free(MemorySegment memory, long size_bytes) {
+        var mh$ = ws_free.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ws_free", memory, size_bytes);
+            }
+            mh$.invokeExact(memory, size_bytes);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
