@@ -135,9 +135,11 @@ final class FusedStep implements AutoCloseable {
     List<PreparedStep> fresh = new ArrayList<>();
     try {
       slotsByEntry.forEach((entry, of) -> fresh.add(prepare(entry, of)));
-    } finally {
-      steps = fresh.toArray(PreparedStep[]::new);
+    } catch (RuntimeException | OutOfMemoryError e) {
+      fresh.forEach(PreparedStep::close);
+      throw e;
     }
+    steps = fresh.toArray(PreparedStep[]::new);
     slotsOfSteps = List.copyOf(slotsByEntry.values());
     slots.forEach(Slot::displace);
     for (int step = 0; step < steps.length; step++) {

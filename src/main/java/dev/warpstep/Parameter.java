@@ -299,6 +299,11 @@ public final class Parameter implements AutoCloseable {
           "gradient of parameter %s: must have the parameter's %d elements, had %d"
               .formatted(name, elementCount(), storage.elementCount()));
     }
+    if (storage.deviceAddress().isPresent() != data.deviceAddress().isPresent()) {
+      throw new IllegalArgumentException(
+          "gradient of parameter %s: must be in the memory that the data is in, was %s"
+              .formatted(name, storage));
+    }
     if (storage.range().overlaps(data.range())) {
       throw new IllegalArgumentException(
           "gradient of parameter %s: must not overlap the parameter's data".formatted(name));

@@ -117,10 +117,17 @@ final class CudaContext implements AutoCloseable {
 
   private void checkStream() {
     Context owner = new Context();
-    call("cuStreamGetCtx", () -> JCudaDriver.cuStreamGetCtx(stream, owner));
+    try {
+      call("cuStreamGetCtx", () -> JCudaDriver.cuStreamGetCtx(stream, owner));
+    } catch (DeviceException e) {
+      if (e.code() != CUresult.CUDA_ERROR_INVALID_HANDLE) {
+        throw e;
+      }
+      // Destroyed, or, for all this driver says, of another context: owner stays null.
+    }
     if (owner.handle() != handle()) {
       throw new IllegalArgumentException(
-          "stream 0x%x must belong to the primary context of CUDA device %d, but does not"
+          "stream 0x%x must be a live stream of the primary context of CUDA device %d, but is not"
               .formatted(stream.handle(), ordinal));
     }
   }

@@ -69,13 +69,13 @@ final class CudaPool implements StoragePool, CudaContext.Held {
 
   @Override
   public void close() {
-    if (!closed) {
-      closed = true;
+    if (!closed && !slabs.isEmpty()) {
       context.letGo(this);
       // Whatever comes of it: on a lost device there is nothing to wait for, and closing must not
       // hide why it was lost.
       context.tidy(() -> JCudaDriver.cuStreamSynchronize(context.stream()));
       slabs.forEach(slab -> context.free(slab.address(), slab.sizeBytes()));
     }
+    closed = true;
   }
 }
