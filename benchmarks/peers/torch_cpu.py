@@ -5,7 +5,7 @@
 
 Needs Python 3 with torch==2.13.0, the CPU build:
 
-  python3 -m venv VENV && VENV/bin/pip install torch==2.13.0 --index-url https://download.pytorch.org/whl/cpu
+  python3 -m venv VENV && VENV/bin/pip install torch==2.13.0
 
 Rules, settings, sizes, data and samples are those of PairedRun.java. `fused` is torch.optim.Adam(fused=True), which
 calls torch._fused_adam_ for all tensors at once after it has counted the steps of each; both are part of what a user
