@@ -28,10 +28,17 @@ import java.util.stream.Stream;
  */
 final class CpuStep implements PreparedStep, ThreadTeam.Job {
   /**
-   * The most elements of a chunk: about 20 microseconds from main memory. A heap array is pinned
-   * during a call, and a safepoint waits for it; a native call costs about 50 nanoseconds.
+   * The most elements of a chunk. Where a chunk ends, another thread goes on, and the hardware has
+   * to find five streams anew: with chunks of 16,384 elements Adam on 124 million parameters takes
+   * 1.18 times as long as with these, and longer ones gain nothing.
    */
-  private static final int LARGEST_CHUNK = 16_384;
+  private static final int LARGEST_CHUNK = 1 << 18;
+
+  /**
+   * The most elements of a call on heap arrays: about 20 microseconds from main memory. They are
+   * pinned during the call, and a safepoint waits for it; a call costs about 50 nanoseconds.
+   */
+  private static final int CRITICAL_ELEMENTS = 16_384;
 
   /** The fewest elements worth a hand-over to another thread, about a microsecond in the cache. */
   private static final int SMALLEST_CHUNK = 2_048;
@@ -234,18 +241,20 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   private void update(Tensor t, long begin, long count) {
     try {
       if (t.onHeap) {
-        CRITICAL_UPDATE.invokeExact(
-            isa,
-            entry,
-            t.row,
-            t.step,
-            t.parameter,
-            t.gradient,
-            t.state0,
-            t.state1,
-            t.state2,
-            begin,
-            count);
+        for (long at = begin, end = begin + count; at < end; at += CRITICAL_ELEMENTS) {
+          CRITICAL_UPDATE.invokeExact(
+              isa,
+              entry,
+              t.row,
+              t.step,
+              t.parameter,
+              t.gradient,
+              t.state0,
+              t.state1,
+              t.state2,
+              at,
+              Math.min(CRITICAL_ELEMENTS, end - at));
+        }
       } else {
         WarpstepNative.ws_update(
             isa,
