@@ -1,8 +1,9 @@
 /** Fused optimizers for Java: {@code torch.optim} semantics in one pass over memory. */
-@SuppressWarnings("requires-automatic") // JCuda and XChart have no descriptor
+// JCuda and XChart have no descriptor.
+@SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module dev.warpstep {
   requires java.logging; // for JCuda
-  requires jcuda;
+  requires transitive jcuda; // for its pointers in adapter.jcuda
 
   // Only the command line program needs these.
   requires static info.picocli;
@@ -11,6 +12,7 @@ module dev.warpstep {
   requires static org.knowm.xchart;
 
   exports dev.warpstep;
+  exports dev.warpstep.adapter.jcuda;
   exports dev.warpstep.error;
 
   opens dev.warpstep.cli to

@@ -4,11 +4,11 @@ import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
 import java.lang.foreign.MemorySegment;
-import java.nio.ByteOrder;
 import java.nio.FloatBuffer;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.stream.LongStream;
 
@@ -70,7 +70,7 @@ public final class Parameter implements AutoCloseable {
    * @see #of(String, float[], long...)
    */
   public static Parameter of(String name, FloatBuffer data, long... shape) {
-    return of(name, segment("parameter " + name, data), shape);
+    return of(name, WrappedMemory.segment("parameter " + name, data), shape);
   }
 
   /**
@@ -83,7 +83,7 @@ public final class Parameter implements AutoCloseable {
    */
   public static Parameter of(String name, MemorySegment data, long... shape) {
     checkName(name);
-    Storage storage = wrap("parameter " + name, data);
+    Storage storage = WrappedMemory.of("parameter " + name, data);
     List<Long> dimensions =
         shape.length == 0 ? List.of(storage.elementCount()) : LongStream.of(shape).boxed().toList();
     long elements = elementCount(name, dimensions);
@@ -135,7 +135,8 @@ public final class Parameter implements AutoCloseable {
   public static Parameter ofDeviceMemory(Device device, String name, long address, long... shape) {
     checkName(name);
     List<Long> dimensions = LongStream.of(shape).boxed().toList();
-    Storage storage = wrap("parameter " + name, device, address, elementCount(name, dimensions));
+    Storage storage =
+        WrappedMemory.of("parameter " + name, device, address, elementCount(name, dimensions));
     return new Parameter(name, dimensions, storage, Optional.of(device), Optional.empty());
   }
 
@@ -193,6 +194,19 @@ public final class Parameter implements AutoCloseable {
    */
   public long deviceAddress() {
     return storage().deviceAddress().orElseThrow(this::notOnDevice);
+  }
+
+  /**
+   * Where the gradient is on its device: what a backward pass of the caller fills.
+   *
+   * @return address of the first value, or empty if there is no gradient
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   */
+  public OptionalLong gradientDeviceAddress() {
+    checkOpen();
+    return gradient
+        .map(storage -> OptionalLong.of(storage.deviceAddress().orElseThrow(this::notOnDevice)))
+        .orElseGet(OptionalLong::empty);
   }
 
   /**
@@ -262,7 +276,7 @@ public final class Parameter implements AutoCloseable {
    * @see #gradient(float[])
    */
   public Parameter gradient(FloatBuffer newGradient) {
-    return gradient(segment("gradient of parameter " + name, newGradient));
+    return gradient(WrappedMemory.segment("gradient of parameter " + name, newGradient));
   }
 
   /**
@@ -275,7 +289,7 @@ public final class Parameter implements AutoCloseable {
    */
   public Parameter gradient(MemorySegment newGradient) {
     checkOpen();
-    return gradient(wrap("gradient of parameter " + name, newGradient));
+    return gradient(WrappedMemory.of("gradient of parameter " + name, newGradient));
   }
 
   /**
@@ -290,7 +304,8 @@ public final class Parameter implements AutoCloseable {
   public Parameter gradient(long address) {
     checkOpen();
     Device owner = device.orElseThrow(this::notOnDevice);
-    return gradient(wrap("gradient of parameter " + name, owner, address, elementCount()));
+    return gradient(
+        WrappedMemory.of("gradient of parameter " + name, owner, address, elementCount()));
   }
 
   private Parameter gradient(Storage storage) {
@@ -410,34 +425,6 @@ public final class Parameter implements AutoCloseable {
 
   private static long elementCount(String name, List<Long> shape) {
     return Shapes.elementCount("parameter " + name, shape);
-  }
-
-  private static Storage wrap(String owner, MemorySegment segment) {
-    Objects.requireNonNull(segment, owner);
-    try {
-      return HostStorage.wrap(segment);
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
-    } catch (IllegalStateException e) {
-      throw new IllegalStateException(owner + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static Storage wrap(String owner, Device device, long address, long elementCount) {
-    try {
-      return device.backend().wrap(address, elementCount);
-    } catch (IllegalArgumentException e) {
-      throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
-    }
-  }
-
-  private static MemorySegment segment(String owner, FloatBuffer buffer) {
-    if (buffer.order() != ByteOrder.nativeOrder()) {
-      throw new IllegalArgumentException(
-          "%s: buffer must be in native byte order %s, was %s"
-              .formatted(owner, ByteOrder.nativeOrder(), buffer.order()));
-    }
-    return MemorySegment.ofBuffer(buffer);
   }
 
   private IllegalStateException notOnDevice() {

@@ -41,7 +41,13 @@ final class Rooms {
   private static final List<Room> ROOMS =
       List.of(
           new Room(
-              "only backend.cuda names JCuda", within("dev.warpstep.backend.cuda").negate(), JCUDA),
+              "only backend.cuda and JCuda's adapter name JCuda",
+              within("dev.warpstep.backend.cuda").or(within("dev.warpstep.adapter.jcuda")).negate(),
+              JCUDA),
+          new Room(
+              "adapters know the façade alone",
+              within("dev.warpstep.adapter"),
+              within("dev.warpstep.backend").or(within("dev.warpstep.plan")).or(LAYOUT)),
           new Room("the façade knows no memory layouts", "dev.warpstep"::equals, LAYOUT),
           new Room(
               "plan knows neither façade nor backends",

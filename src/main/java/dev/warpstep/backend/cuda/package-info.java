@@ -1,2 +1,2 @@
-/** Updates on NVIDIA GPUs; the only room that may import JCuda. */
+/** Updates on NVIDIA GPUs; the only room but JCuda's adapter that may import JCuda. */
 package dev.warpstep.backend.cuda;
