@@ -12,6 +12,7 @@ import dev.warpstep.Parameter;
 import dev.warpstep.SGD;
 import dev.warpstep.error.DeviceLostException;
 import dev.warpstep.error.DeviceMemoryException;
+import java.lang.foreign.Arena;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
@@ -20,6 +21,8 @@ import jcuda.driver.CUcontext;
 import jcuda.driver.CUresult;
 import jcuda.driver.JCudaDriver;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who may call when, from where, and what is left afterwards. */
 @OnCuda
@@ -161,6 +164,30 @@ class CudaLifetimeTest {
         parameter.close();
         CallersMemory.check(JCudaDriver.cuCtxDestroy(foreign));
       }
+    }
+  }
+
+  /** A launch passes addresses of native memory, which must live as long as the prepared step. */
+  @ParameterizedTest
+  @ValueSource(strings = {"panama", "jcuda"})
+  void launchArgumentsOutliveGarbageCollections(String launcher) {
+    String before = System.setProperty(CudaBackend.LAUNCHER_PROPERTY, launcher);
+    try (Device device = Device.cuda();
+        Parameter parameter = Parameter.allocate(device, "p", SIZE);
+        Optimizer optimizer = SGD.builder().lr(0.25).build(device, List.of(parameter))) {
+      parameter.copyFrom(filled(1));
+      parameter.copyGradientFrom(filled(2));
+      for (int step = 1; step <= 20; step++) {
+        optimizer.step();
+        System.gc();
+        for (int i = 0; i < 100; i++) {
+          Arena.ofAuto().allocate(8L << (i % 8)).fill((byte) 0xA5); // where freed arguments lay
+        }
+        device.synchronize();
+        assertArrayEquals(filled(1 - 0.5f * step), parameter.toArray());
+      }
+    } finally {
+      CudaParityTest.restore(before);
     }
   }
 
