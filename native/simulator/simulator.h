@@ -49,6 +49,10 @@ enum {
  * ascending. */
 SIMULATOR_EXPORT void simulator_block_order(int order, uint64_t seed);
 
+/** 1: cuLaunchKernel and what gets, pushes and pops the current context do nothing but return CUDA_SUCCESS, so that what a
+ * caller measures is its own binding. Default 0. */
+SIMULATOR_EXPORT void simulator_only_answer(int only_answer);
+
 /** Makes the nth next call (1 is the very next) of the function, or of any with NULL, return `code` without doing anything;
  * with `sticky`, all of its calls after that, too. Faults add up. */
 SIMULATOR_EXPORT void simulator_fail_call(const char* name, int nth, int code, int sticky);

@@ -1,12 +1,26 @@
 // The settings that tests make; simulator.h documents them.
+#include <atomic>
+
 #include "call.h"
 #include "contexts.h"
 #include "settings.h"
+
+namespace simulator {
+namespace {
+
+std::atomic<bool> only_answer_is_on = false;
+
+}  // namespace
+
+bool only_answers() { return only_answer_is_on.load(std::memory_order_relaxed); }
+
+}  // namespace simulator
 
 using namespace simulator;
 
 void simulator_reset() {
     auto lock = lock_driver();
+    only_answer_is_on = false;
     settings() = {};
     destroy_all_contexts();
     forget_calls();
@@ -49,6 +63,8 @@ void simulator_block_order(int order, uint64_t seed) {
     settings().order = order;
     settings().seed = seed;
 }
+
+void simulator_only_answer(int only_answer) { only_answer_is_on = only_answer != 0; }
 
 int64_t simulator_retained_contexts() {
     auto lock = lock_driver();

@@ -55,6 +55,9 @@ using namespace simulator;
 SIMULATOR_DRIVER cuLaunchKernel(CUfunction handle, unsigned int blocks_x, unsigned int blocks_y, unsigned int blocks_z,
                                 unsigned int threads_x, unsigned int threads_y, unsigned int threads_z,
                                 unsigned int shared, CUstream stream_handle, void** parameters, void** extra) {
+    if (only_answers()) {
+        return CUDA_SUCCESS;
+    }
     return in_context(__func__, [&](Context& context) {
         Function* function = find_function(handle);
         if (function == nullptr || function->context != context.handle) {

@@ -21,6 +21,9 @@ struct Settings {
 
 Settings& settings();
 
+/// Whether the calls of a launch only return CUDA_SUCCESS. Read without the driver's lock, whose time would be measured.
+bool only_answers();
+
 /// Limits that follow from the architecture.
 struct Limits {
     int threads_per_multiprocessor, blocks_per_multiprocessor, shared_per_multiprocessor;

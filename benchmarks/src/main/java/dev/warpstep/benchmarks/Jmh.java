@@ -35,8 +35,9 @@ public final class Jmh {
     for (String key : result.getParams().getParamsKeys()) {
       line.put(key, result.getParams().getParam(key).toLowerCase(Locale.ROOT));
     }
-    line.put("us", result.getPrimaryResult().getScore());
-    line.put("us_error", result.getPrimaryResult().getScoreError());
+    String unit = result.getPrimaryResult().getScoreUnit().replace("/op", "");
+    line.put(unit, result.getPrimaryResult().getScore());
+    line.put(unit + "_error", result.getPrimaryResult().getScoreError());
     result
         .getSecondaryResults()
         .forEach(

@@ -19,7 +19,7 @@ import jcuda.driver.CUresult;
 
 /** One CUDA device: its primary context, the kernels, and a stream for everything. */
 public final class CudaBackend implements Backend {
-  /** {@code panama} (the default) or {@code jcuda}. */
+  /** {@code panama} (the default: an eighth of the host time) or {@code jcuda}. */
   public static final String LAUNCHER_PROPERTY = "warpstep.launcher";
 
   /** Tells for all of them which machine code the driver chose. */

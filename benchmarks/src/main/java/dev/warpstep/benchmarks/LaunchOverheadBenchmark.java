@@ -1,0 +1,125 @@
+package dev.warpstep.benchmarks;
+
+import dev.warpstep.Adam;
+import dev.warpstep.Device;
+import dev.warpstep.Optimizer;
+import dev.warpstep.Parameter;
+import java.lang.foreign.Arena;
+import java.lang.foreign.FunctionDescriptor;
+import java.lang.foreign.Linker;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.SymbolLookup;
+import java.lang.foreign.ValueLayout;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
+import jcuda.driver.CUcontext;
+import jcuda.driver.CUdevice;
+import jcuda.driver.CUresult;
+import jcuda.driver.JCudaDriver;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * What {@code step()} on a CUDA device costs the host when nothing changed, by launcher. On the
+ * software driver the calls of a launch only return, so that nothing but the façade and the binding
+ * is left; on the real one its own time comes on top.
+ */
+@State(Scope.Thread)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+@Fork(
+    value = 3,
+    jvmArgsAppend = {"--enable-native-access=ALL-UNNAMED"})
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 5, time = 1)
+public class LaunchOverheadBenchmark {
+  private static final int SIZE = 64;
+
+  @Param({"panama", "jcuda"})
+  String launcher;
+
+  @Param({"10", "1000"})
+  int tensors;
+
+  /** Whether the device's context is current, as in a program that uses JCuda itself. */
+  @Param({"true", "false"})
+  boolean current;
+
+  private final CUdevice device0 = new CUdevice();
+  private Device device;
+  private Optimizer optimizer;
+
+  /** Allocates, and lets the software driver only answer from now on. */
+  @Setup
+  public void open() {
+    System.setProperty("warpstep.launcher", launcher);
+    device = Device.cuda();
+    optimizer =
+        Adam.builder()
+            .build(
+                device,
+                IntStream.range(0, tensors)
+                    .mapToObj(i -> Parameter.allocate(device, "p" + i, SIZE))
+                    .toList());
+    optimizer.step();
+    device.synchronize();
+    if (current) {
+      CUcontext context = new CUcontext();
+      check(JCudaDriver.cuDeviceGet(device0, 0));
+      check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device0));
+      check(JCudaDriver.cuCtxPushCurrent(context));
+    }
+    onlyAnswer(true);
+  }
+
+  /** Frees. */
+  @TearDown
+  public void close() {
+    onlyAnswer(false);
+    if (current) {
+      check(JCudaDriver.cuCtxPopCurrent(new CUcontext()));
+      check(JCudaDriver.cuDevicePrimaryCtxRelease(device0));
+    }
+    optimizer.close();
+    device.close();
+  }
+
+  private static void check(int code) {
+    if (code != CUresult.CUDA_SUCCESS) {
+      throw new IllegalStateException(CUresult.stringFor(code));
+    }
+  }
+
+  /** Does nothing on the real driver. */
+  @SuppressWarnings("restricted") // a function of native/simulator/simulator.h
+  private static void onlyAnswer(boolean on) {
+    Optional<MemorySegment> function =
+        SymbolLookup.libraryLookup("libcuda.so.1", Arena.global()).find("simulator_only_answer");
+    if (function.isPresent()) {
+      try {
+        Linker.nativeLinker()
+            .downcallHandle(function.orElseThrow(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
+            .invokeExact(on ? 1 : 0);
+      } catch (Throwable e) {
+        throw new LinkageError("simulator_only_answer", e);
+      }
+    }
+  }
+
+  /** One step of the whole model. */
+  @Benchmark
+  public void step() {
+    optimizer.step();
+  }
+}
