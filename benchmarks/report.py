@@ -8,7 +8,7 @@ What is not JSON is skipped, so that the output of whole programs can be given. 
   what=machine  CPU, memory, OS, JDK, date; `command` where a script adds it
   what=step     ms: median over the samples of one run; ms_p25, ms_p75; bytes_per_parameter; allocated_bytes_per_step
   what=pair     ratio: median over the pairs of one run; ratio_p25, ratio_p75
-  what=jmh      us, us_error, bytes_per_op, gigabytesPerSecond, shareOfProbe
+  what=jmh      us, us_error (or ns, ns_error), bytes_per_op, gigabytesPerSecond, shareOfProbe
 
 The same line from several runs (A B A B ...) becomes one row with the median. `it/ours` divides the times that a
 library and Warpstep took in the same round, and is the median over the rounds, with the smallest and the largest in brackets:
@@ -122,9 +122,11 @@ def jmh(rows):
     print("## JMH\n")
     for (benchmark,), group in grouped(rows, "benchmark").items():
         print(f"### {benchmark}\n")
-        parameters = [key for key in ("rule", "model", "memory", "rows", "threads") if key in group[0]]
-        table(parameters + ["µs", "± 99.9 %", "MB moved", "GB/s", "share of probe", "B per step"],
-              [[str(row[key]) for key in parameters] + [number(row["us"]), number(row["us_error"])]
+        parameters = [key for key in ("rule", "model", "memory", "rows", "threads", "launcher", "current", "tensors")
+                      if key in group[0]]
+        unit = "ns" if "ns" in group[0] else "us"
+        table(parameters + [unit.replace("u", "µ"), "± 99.9 %", "MB moved", "GB/s", "share of probe", "B per step"],
+              [[str(row[key]) for key in parameters] + [number(row[unit]), number(row[unit + "_error"])]
                + [f"{row[key]:.{digits}f}" if key in row else "" for key, digits in
                   (("megabytes", 1), ("gigabytesPerSecond", 1), ("shareOfProbe", 2), ("bytes_per_op", 3))]
                for row in group])
