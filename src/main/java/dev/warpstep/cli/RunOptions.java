@@ -3,6 +3,7 @@ package dev.warpstep.cli;
 import dev.warpstep.Device;
 import dev.warpstep.DeviceUnavailableException;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import picocli.CommandLine;
@@ -74,7 +75,11 @@ final class RunOptions {
   /** A file to be written in the output directory, which exists now. */
   Path outputFile(String name) {
     try {
-      return Files.createDirectories(output).resolve(name);
+      Path directory = Files.createDirectories(output);
+      if (!Files.isWritable(directory)) {
+        throw new AccessDeniedException(directory.toString());
+      }
+      return directory.resolve(name);
     } catch (IOException e) {
       throw new ParameterException(
           command.commandLine(),
