@@ -13,8 +13,8 @@
 // NOTE [device memory]
 // One reserved range of addresses, from which allocations are cut one after the other, never twice: a freed address stays
 // invalid for good. The range is unreadable except while the device works, so that Java cannot use a device pointer by
-// accident. Protecting it as a whole costs two system calls for a launch and keeps it one mapping, where guard pages around
-// each allocation would end at the 65,530 mappings of a Linux process.
+// accident. Opening and closing neighbours together costs few system calls for a launch and makes few mappings, where guard
+// pages around each allocation would end at the 65,530 mappings of a Linux process.
 //
 //     | gap | allocation (odd multiple of 256) | gap | freed | gap | allocation | ... never used yet ...
 //
@@ -25,6 +25,7 @@ namespace {
 
 constexpr uint64_t kArenaBytes = 1ULL << 40;
 constexpr uint64_t kGapBytes = 64 << 10;
+constexpr uint64_t kNeighbourhoodBytes = 64 << 20;
 constexpr uint64_t kPage = 4 << 10;
 // What cuMemAlloc promises is 256; half of the real driver's 512, so that nothing relies on more.
 constexpr uint64_t kAlignment = 256;
@@ -51,12 +52,19 @@ uint64_t round_up(uint64_t bytes, uint64_t multiple) { return (bytes + multiple 
 
 void* pointer(uint64_t address) { return reinterpret_cast<void*>(address); }
 
-/// From the first live byte to the last: what was freed long ago costs nothing.
-DeviceMemoryAccess::Span span_of_device_memory() {
+/// Live device memory. Neighbours are opened together; what lies between those further apart was freed, and opening it would
+/// cost more with every allocation that a process ever made.
+std::vector<DeviceMemoryAccess::Span> spans_of_device_memory() {
+    std::vector<DeviceMemoryAccess::Span> spans;
     const Registry& r = registry();
-    auto first = r.live.lower_bound(r.arena), after = r.live.lower_bound(r.arena + r.used);
-    return first == after ? DeviceMemoryAccess::Span{0, 0}
-                          : DeviceMemoryAccess::Span{first->first, std::prev(after)->second.end() - first->first};
+    for (auto next = r.live.lower_bound(r.arena); next != r.live.lower_bound(r.arena + r.used); next++) {
+        const Allocation& allocation = next->second;
+        if (spans.empty() || allocation.begin - spans.back().end() > kNeighbourhoodBytes) {
+            spans.push_back({allocation.begin, 0});
+        }
+        spans.back().bytes = allocation.end() - spans.back().begin;
+    }
+    return spans;
 }
 
 Allocation& add(uint64_t begin, uint64_t bytes, MemoryKind kind, const Context& context) {
@@ -204,21 +212,28 @@ bool is_pinned(const void* address, uint64_t bytes) {
     return found != nullptr && !found->on_device() && found->holds(reinterpret_cast<uint64_t>(address), bytes);
 }
 
-DeviceMemoryAccess::DeviceMemoryAccess() : DeviceMemoryAccess(span_of_device_memory()) {}
+DeviceMemoryAccess::DeviceMemoryAccess() : DeviceMemoryAccess(spans_of_device_memory()) {}
 
-DeviceMemoryAccess::DeviceMemoryAccess(Span span) : DeviceMemoryAccess(span.begin, span.bytes) {}
+DeviceMemoryAccess::DeviceMemoryAccess(uint64_t address, uint64_t bytes)
+    : DeviceMemoryAccess(std::vector<Span>{{address, bytes}}) {}
 
-DeviceMemoryAccess::DeviceMemoryAccess(uint64_t address, uint64_t bytes) : begin_(address / kPage * kPage), bytes_(0) {
+DeviceMemoryAccess::DeviceMemoryAccess(std::vector<Span> spans) {
     // Within another access, everything is open already: that of a launch, the only one with something inside.
     if (registry().accesses++ == 0) {
-        bytes_ = round_up(address + bytes - begin_, kPage);
-        protect(begin_, bytes_, PROT_READ | PROT_WRITE);
+        for (Span& span : spans) {
+            uint64_t begin = span.begin / kPage * kPage;
+            span = {begin, round_up(span.end() - begin, kPage)};
+            protect(span.begin, span.bytes, PROT_READ | PROT_WRITE);
+        }
+        spans_ = std::move(spans);
     }
 }
 
 DeviceMemoryAccess::~DeviceMemoryAccess() {
     registry().accesses--;
-    protect(begin_, bytes_, PROT_NONE);
+    for (const Span& span : spans_) {
+        protect(span.begin, span.bytes, PROT_NONE);
+    }
 }
 
 void free_memory_of(CUcontext context) {

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "contexts.h"
 #include "driver.h"
@@ -60,6 +61,8 @@ class DeviceMemoryAccess {
 public:
     struct Span {
         uint64_t begin, bytes;
+
+        uint64_t end() const { return begin + bytes; }
     };
 
     DeviceMemoryAccess();
@@ -70,9 +73,9 @@ public:
     DeviceMemoryAccess& operator=(const DeviceMemoryAccess&) = delete;
 
 private:
-    explicit DeviceMemoryAccess(Span span);
+    explicit DeviceMemoryAccess(std::vector<Span> spans);
 
-    uint64_t begin_, bytes_;
+    std::vector<Span> spans_;
 };
 
 }  // namespace simulator
