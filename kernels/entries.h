@@ -4,6 +4,7 @@
 
 #include "plan.h"
 #include "rules/adam.h"
+#include "rules/frozen.h"
 #include "rules/rmsprop.h"
 #include "rules/sgd.h"
 #include "rules/stream.h"
@@ -19,6 +20,7 @@
     ENTRY(rmsprop_centered_momentum, warpstep::RmsProp<true, true>)  \
     ENTRY(adam,                      warpstep::Adam<false>)          \
     ENTRY(adam_amsgrad,              warpstep::Adam<true>)           \
+    ENTRY(frozen,                    warpstep::Frozen)               \
     ENTRY(stream,                    warpstep::Stream)
 // clang-format on
 

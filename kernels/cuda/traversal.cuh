@@ -1,5 +1,5 @@
 // The CUDA traversal: a persistent grid over the chunk table, tiles within a chunk, cells within a tile. Knows spans,
-// lanes and accesses, and no rule's formula.
+// lanes and accesses, what every rule has in common (gradients.h), and no rule's formula.
 //
 //     chunk         | tile | tile | tile | rest |             walked by one block
 //     vector tile   thread 0: 0 1 2 3, thread 1: 4 5 6 7, ...  twice: 2,048 elements
@@ -12,6 +12,7 @@
 
 #include "cuda/intrinsics.cuh"
 #include "cuda/tuning.h"
+#include "gradients.h"
 #include "plan.h"
 
 namespace warpstep {
@@ -34,20 +35,29 @@ namespace warpstep {
 template <class Rule>
 struct Resident {
     uint32_t index;
+    bool zeroes;  // the gradient
     float* parameter;
-    const float* gradient;
+    float* gradient;
+    float* average;                       // or null
     float* state[Rule::kStateCount + 1];  // one is unused, since C++ has no empty arrays
+    WsVerdict verdict;
     typename Rule::Coefficients coefficients;
 
     WS_DEVICE void become(const WsLaunch& launch, uint32_t new_index) {
         index = new_index;
+        verdict = load_line<WsControl, WsVerdict>(launch.control + offsetof(WsControl, verdict), 0);
+        forget_memory();  // the double precision below needs the registers
         WsTensor tensor = load_line<WsTensor>(launch.tensors, index);
         parameter = reinterpret_cast<float*>(tensor.parameter);
-        gradient = reinterpret_cast<const float*>(tensor.gradient);
+        gradient = reinterpret_cast<float*>(tensor.gradient);
+        average = verdict.average != 0 ? reinterpret_cast<float*>(tensor.average) : nullptr;
+        // A parameter that only its average follows has itself as gradient.
+        zeroes = verdict.zero_gradients != 0 && gradient != parameter;
 #pragma unroll
         for (int i = 0; i < Rule::kStateCount; i++) {
             state[i] = reinterpret_cast<float*>(tensor.state[i]);
         }
+        forget_memory();
         auto hyper = load_line<WsRow, typename Rule::Hyper>(launch.rows, tensor.row);
         coefficients = Rule::coefficients(hyper, load_counter(launch.counters, tensor.counter) + 1);
     }
@@ -56,15 +66,32 @@ struct Resident {
     WS_DEVICE bool takes_vectors(int64_t begin, std::index_sequence<I...>) const {
         uint64_t addresses =
             (reinterpret_cast<uint64_t>(parameter + begin) | ... | reinterpret_cast<uint64_t>(state[I] + begin));
-        return (addresses | reinterpret_cast<uint64_t>(gradient + begin)) % sizeof(float4) == 0;
+        addresses |= reinterpret_cast<uint64_t>(gradient + begin);
+        addresses |= average == nullptr ? 0 : reinterpret_cast<uint64_t>(average + begin);
+        return addresses % sizeof(float4) == 0;
     }
 };
+
+/// Late, when gradient and state have given their registers back. Even the parameter is read again, from the nearest cache:
+/// in registers, it would make the rules with three states spill.
+template <int Width, class Rule>
+WS_DEVICE void update_average(const Resident<Rule>& tensor, int64_t mine) {
+    float average[Width];
+    float parameter[Width];
+    load<Caching::kStreamed>(tensor.average + mine, average);
+    load<Caching::kKept>(tensor.parameter + mine, parameter);
+#pragma unroll
+    for (int lane = 0; lane < Width; lane++) {
+        average[lane] = averaged(tensor.verdict, average[lane], parameter[lane]);
+    }
+    store<Caching::kStreamed>(tensor.average + mine, average);
+}
 
 /// The cells of one thread in one tile, `mine` being the first. All reads are issued before the first cell is computed.
 /// Of a tile that is not full, elements from mine + rest on are left alone.
 template <class Rule, int Width, bool FullTile, size_t... I>
 WS_DEVICE void update_tile(const Resident<Rule>& tensor, int64_t mine, int rest, std::index_sequence<I...>) {
-    constexpr int accesses = kAccesses<Width>;
+    constexpr int accesses = kAccesses<Width, sizeof...(I)>;
     constexpr int stride = kThreads * Width;
     // The zeros are never seen, but without them the compiler keeps the cells of the last tile alive as their stand-in.
     float parameter[accesses][Width] = {};
@@ -83,22 +110,31 @@ WS_DEVICE void update_tile(const Resident<Rule>& tensor, int64_t mine, int rest,
         if (FullTile || a * stride < rest) {
 #pragma unroll
             for (int lane = 0; lane < Width; lane++) {
-                Rule::update(tensor.coefficients, gradient[a][lane], parameter[a][lane], state[I][a][lane]...);
+                float g = treated(tensor.verdict, gradient[a][lane]);
+                Rule::update(tensor.coefficients, g, parameter[a][lane], state[I][a][lane]...);
                 forget_memory();  // NOTE [registers]
             }
             store<Caching::kKept>(tensor.parameter + mine + a * stride, parameter[a]);
             (store<Caching::kStreamed>(tensor.state[I] + mine + a * stride, state[I][a]), ...);
         }
     }
-}
-
-/// As many full tiles as there are; leaves `begin` and `count` with what follows them.
-template <class Rule, int Width, class States>
-WS_DEVICE void update_full_tiles(const Resident<Rule>& tensor, int64_t& begin, uint32_t& count, States states) {
-#pragma unroll 1
-    for (; count >= kTileElements<Width>; count -= kTileElements<Width>) {
-        update_tile<Rule, Width, true>(tensor, begin + thread() * Width, 0, states);
-        begin += kTileElements<Width>;
+    forget_memory();
+    if (tensor.zeroes) {
+#pragma unroll
+        for (int a = 0; a < accesses; a++) {
+            if (FullTile || a * stride < rest) {
+                constexpr float zeros[Width] = {};
+                store<Caching::kStreamed>(tensor.gradient + mine + a * stride, zeros);
+            }
+        }
+    }
+    if (tensor.average != nullptr) {
+#pragma unroll
+        for (int a = 0; a < accesses; a++) {
+            if (FullTile || a * stride < rest) {
+                update_average<Width>(tensor, mine + a * stride);
+            }
+        }
     }
 }
 
@@ -106,11 +142,27 @@ template <class Rule>
 WS_DEVICE void update_chunk(const Resident<Rule>& tensor, int64_t begin, uint32_t count) {
     constexpr auto states = std::make_index_sequence<Rule::kStateCount>();
     if (tensor.takes_vectors(begin, states)) {
-        update_full_tiles<Rule, kVectorElements>(tensor, begin, count, states);
+        constexpr int elements = kTileElements<kVectorElements, Rule::kStateCount>;
+#pragma unroll 1
+        for (; count >= elements; count -= elements) {
+            update_tile<Rule, kVectorElements, true>(tensor, begin + thread() * kVectorElements, 0, states);
+            begin += elements;
+        }
     }
-    update_full_tiles<Rule, 1>(tensor, begin, count, states);
-    if (thread() < count) {
-        update_tile<Rule, 1, false>(tensor, begin + thread(), static_cast<int>(count - thread()), states);
+    // Full or not: a copy for full tiles would save a comparison an element and be a sixth of all code.
+#pragma unroll 1
+    for (uint32_t mine = thread(); mine < count; mine += kTileElements<1, Rule::kStateCount>) {
+        update_tile<Rule, 1, false>(tensor, begin + mine, static_cast<int>(count - mine), states);
+    }
+}
+
+/// What is left of a chunk's step when it is skipped.
+template <class Rule>
+WS_DEVICE void zero_gradients(const Resident<Rule>& tensor, int64_t begin, uint32_t count) {
+#pragma unroll 1
+    for (uint32_t i = thread(); i < count; i += kThreads) {
+        constexpr float zero[1] = {};
+        store<Caching::kStreamed>(tensor.gradient + begin + i, zero);
     }
 }
 
@@ -119,17 +171,27 @@ WS_DEVICE void update_chunk(const Resident<Rule>& tensor, int64_t begin, uint32_
 template <class Rule>
 WS_DEVICE void update_cells(const WsLaunch& launch) {
     __shared__ Resident<Rule> tensor;
-    for (uint64_t index = blockIdx.x; index < launch.chunk_count; index += gridDim.x) {
+    if (thread() == 0) {
+        tensor.index = launch.tensor_count;  // none yet
+    }
+    __syncthreads();
+    // 32 bits: the host cuts fewer than 2^31 chunks.
+    for (uint32_t index = blockIdx.x; index < launch.chunk_count; index += gridDim.x) {
         WsChunk chunk = load_line<WsChunk>(launch.chunks, index);
-        bool first = index == blockIdx.x;
-        if (first || chunk.tensor != tensor.index) {
+        if (chunk.tensor != tensor.index) {
             __syncthreads();  // until all threads are done with the last tensor
             if (thread() == 0) {
                 tensor.become(launch, chunk.tensor);
             }
             __syncthreads();
         }
-        update_chunk(tensor, chunk.begin, chunk.element_count);
+        if (tensor.verdict.skip == 0) {
+            update_chunk(tensor, chunk.begin, chunk.element_count);
+        } else if (tensor.zeroes) {
+            zero_gradients(tensor, chunk.begin, chunk.element_count);
+        } else {
+            break;
+        }
     }
 }
 
@@ -139,6 +201,9 @@ template <class Rule>
 WS_DEVICE void advance_counters(const WsLaunch& launch) {
     // A counter counts the updates of a state: switching to a rule that keeps some must begin at step 1.
     if (Rule::kStateCount == 0 || !last_block_to_arrive(launch.ticket)) {
+        return;
+    }
+    if (load_word(&reinterpret_cast<const WsControl*>(launch.control)->verdict.skip) != 0) {
         return;
     }
     const WsTensor* tensors = reinterpret_cast<const WsTensor*>(launch.tensors);

@@ -17,28 +17,28 @@ constexpr int kBlocksPerMultiprocessor = 4;
 /// Elements of one access: 16 bytes are the widest load that Turing to Hopper have.
 constexpr int kVectorElements = 4;
 
-/// Vectors of each array that a thread asks for before it computes. Adam then has 2 · 4 · 16 B · 1,024 threads = 128
-/// KiB per multiprocessor in flight. 4.3 TB/s at 800 ns of latency need 26 KB on each of 132, so the memory stays busy
-/// while most warps compute or pass from one chunk to the next. Three vectors of five arrays do not fit into 64
-/// registers.
-constexpr int kVectorsInFlight = 2;
+/// Vectors of each array that a thread asks for before it computes, for rules with so many states. Adam then has 2 · 4 ·
+/// 16 B · 1,024 threads = 128 KiB per multiprocessor in flight. 4.3 TB/s at 800 ns of latency need 26 KB on each of 132,
+/// so the memory stays busy while most warps compute or pass from one chunk to the next. With three states, one vector of
+/// five arrays still is 80 KiB, and two spill on sm_120.
+constexpr int vectors_in_flight(int states) { return states < 3 ? 2 : 1; }
 
 /// Single elements of each array that a thread asks for before it computes, where vectors do not fit.
 constexpr int kElementsInFlight = 4;
 
 /// Accesses of a thread to each array in one tile, by elements of an access.
-template <int Width>
-constexpr int kAccesses = Width == 1 ? kElementsInFlight : kVectorsInFlight;
+template <int Width, int States>
+constexpr int kAccesses = Width == 1 ? kElementsInFlight : vectors_in_flight(States);
 
 /// Elements of each array that a block holds in registers at a time, by elements of an access.
-template <int Width>
-constexpr int kTileElements = kThreads* Width* kAccesses<Width>;
+template <int Width, int States>
+constexpr int kTileElements = kThreads* Width* kAccesses<Width, States>;
 
 /// Elements of a chunk in a large model. 8,192 are 229 kB of Adam's traffic, so reading 16 bytes of table costs
 /// nothing, yet 124 M parameters are 15,190 chunks: 28.8 rounds for the 528 blocks of an H200, of which the last wastes
 /// little. For a small model the host may cut smaller chunks, best multiples of a tile, until every block has one. A
 /// chunk of this size is also the tile of a reduction, which lets both passes walk one table.
-constexpr int64_t kChunkElements = 4 * kTileElements<kVectorElements>;
+constexpr int64_t kChunkElements = 4 * kTileElements<kVectorElements, 0>;
 
 static_assert(kChunkElements == 8192, "reductions take their shape from this tile: another size changes their bits");
 

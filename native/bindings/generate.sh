@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Regenerates the Java bindings in native/bindings/java, and shows what changed: those of the CPU library from warpstep.h, those
-# of the CUDA driver from driver.h.
+# of the CUDA driver from driver.h, and the structs that every backend fills from plan.h.
 #
 #   native/bindings/generate.sh           regenerate, then print the difference to what was there
 #   native/bindings/generate.sh --check   change nothing; exit status 1 if the committed bindings are not what jextract writes
@@ -22,6 +22,9 @@ trap 'rm -rf "$fresh"' EXIT
 # By the name that every driver installs; libcuda.so comes with the toolkit only.
 "$jextract" --output "$fresh" --target-package dev.warpstep.backend.cuda.bindings --header-class-name CudaDriver \
   --library :libcuda.so.1 -I "$cuda" -I "$root/kernels" "@$here/cuda.txt" "$here/driver.h"
+
+"$jextract" --output "$fresh" --target-package dev.warpstep.backend.bindings --header-class-name WarpstepPlan \
+  "@$here/plan.txt" "$root/kernels/plan.h"
 
 if diff -ru "$here/java" "$fresh"; then
   echo "bindings: unchanged"

@@ -38,12 +38,25 @@ WS_EXPORT const char* ws_entry_states(int32_t entry);
 /** Names of the entry's hyper-parameters, in the order of WsRow's slots, separated by commas. */
 WS_EXPORT const char* ws_entry_hyper(int32_t entry);
 
-/** One optimizer step over elements [begin, begin + count) of one tensor. `step` counts from 1. Arrays are fp32, must not
- * overlap and need no alignment beyond that of float; states that the entry does not have may be NULL. Neither blocks nor
- * allocates. The instruction set must be supported, the entry in range: the caller checks both. */
-WS_EXPORT void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, float* parameter,
-                         const float* gradient, float* state0, float* state1, float* state2, int64_t begin,
-                         int64_t count);
+/** One optimizer step over elements [begin, begin + count) of one tensor, as the verdict says. `step` counts from 1. Arrays are
+ * fp32, must not overlap and need no alignment beyond that of float; states that the entry does not have, and the average,
+ * may be NULL. Neither blocks nor allocates. The instruction set must be supported, the entry in range: the caller checks
+ * both. */
+WS_EXPORT void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, const WsVerdict* verdict,
+                         float* parameter, float* gradient, float* state0, float* state1, float* state2, float* average,
+                         int64_t begin, int64_t count);
+
+/** Reduces elements [begin, begin + count) of one gradient, 8,192 at a time: the value of elements from 8,192 n on goes to
+ * partials[n]. `begin` is a multiple of 8,192, and so is `count` unless the gradient ends there. The values are sums of
+ * squares, or with `infinity` = 1 largest magnitudes. The instruction set must be supported. */
+WS_EXPORT void ws_norm(int32_t isa, int32_t infinity, const float* gradient, int64_t begin, int64_t count,
+                       double* partials);
+
+/** Ends a norm pass: reduces the values of all tiles, tensor after tensor, and writes the verdict and a result. */
+WS_EXPORT void ws_conclude(WsControl* control, const double* partials, int64_t count);
+
+/** torch.amp.GradScaler.update. */
+WS_EXPORT void ws_update_scaler(WsScaler* scaler);
 
 /** Zeros from the system, in huge pages where it grants them, aligned to 2 MiB; NULL if there is not enough memory. A step
  * that streams through small pages spends a fifth of its time on address translation. */

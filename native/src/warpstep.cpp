@@ -3,7 +3,10 @@
 
 #include <sys/mman.h>
 
+#include <cstring>
+
 #include "entries.h"
+#include "gradients.h"
 #include "update.h"
 
 namespace {
@@ -20,6 +23,7 @@ constexpr Entry kEntries[] = {WS_ENTRIES(WS_ENTRY_OF)};
 struct Isa {
     const char* name;
     const WsUpdate* updates;
+    const WsReduce* reduces;
     bool (*supported)();
 };
 
@@ -35,7 +39,7 @@ bool supported_avx512() {
 }
 #endif
 
-#define WS_ISA_OF(name) {#name, ws_updates_##name, supported_##name},
+#define WS_ISA_OF(name) {#name, ws_updates_##name, ws_reduces_##name, supported_##name},
 constexpr Isa kIsas[] = {WS_ISAS(WS_ISA_OF)};
 
 constexpr int32_t kEntryCount = sizeof kEntries / sizeof *kEntries;
@@ -44,6 +48,16 @@ constexpr int32_t kIsaCount = sizeof kIsas / sizeof *kIsas;
 bool is_entry(int32_t entry) { return 0 <= entry && entry < kEntryCount; }
 
 bool is_isa(int32_t isa) { return 0 <= isa && isa < kIsaCount; }
+
+template <class Norm>
+double reduce_partials(const double* partials, int64_t count) {
+    double lanes[warpstep::kLanes] = {};
+    for (int64_t tile = 0; tile < count; tile++) {
+        double& lane = lanes[tile % warpstep::kLanes];
+        lane = Norm::combine(lane, partials[tile]);
+    }
+    return warpstep::fold_lanes<Norm>(lanes);
+}
 
 }  // namespace
 
@@ -63,14 +77,39 @@ const char* ws_entry_states(int32_t entry) { return is_entry(entry) ? kEntries[e
 
 const char* ws_entry_hyper(int32_t entry) { return is_entry(entry) ? kEntries[entry].hyper : nullptr; }
 
-void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, float* parameter, const float* gradient,
-               float* state0, float* state1, float* state2, int64_t begin, int64_t count) {
-    float* states[WS_MAX_STATES] = {state0, state1, state2};
-    for (float*& state : states) {
-        state = state == nullptr ? nullptr : state + begin;
+void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, const WsVerdict* verdict, float* parameter,
+               float* gradient, float* state0, float* state1, float* state2, float* average, int64_t begin,
+               int64_t count) {
+    auto from_begin = [=](float* array) { return array == nullptr ? nullptr : array + begin; };
+    WsSpan span = {parameter + begin,
+                   gradient + begin,
+                   {from_begin(state0), from_begin(state1), from_begin(state2)},
+                   from_begin(average),
+                   count};
+    if (verdict->skip == 0) {
+        kIsas[isa].updates[entry](row, step, *verdict, span);
+    } else if (verdict->zero_gradients != 0 && gradient != parameter) {
+        std::memset(span.gradient, 0, count * sizeof(float));
     }
-    kIsas[isa].updates[entry](row, step, parameter + begin, gradient + begin, states, count);
 }
+
+void ws_norm(int32_t isa, int32_t infinity, const float* gradient, int64_t begin, int64_t count, double* partials) {
+    WsReduce reduce = kIsas[isa].reduces[infinity];
+    for (int64_t at = begin; at < begin + count; at += warpstep::kReductionTile) {
+        int64_t left = begin + count - at;
+        partials[at / warpstep::kReductionTile] =
+            reduce(gradient + at, left < warpstep::kReductionTile ? left : warpstep::kReductionTile);
+    }
+}
+
+void ws_conclude(WsControl* control, const double* partials, int64_t count) {
+    bool infinity = (control->flags & WS_INFINITY_NORM) != 0;
+    warpstep::conclude(*control,
+                       infinity ? reduce_partials<warpstep::InfinityNorm>(partials, count)
+                                : reduce_partials<warpstep::TwoNorm>(partials, count));
+}
+
+void ws_update_scaler(WsScaler* scaler) { warpstep::update_scaler(*scaler); }
 
 namespace {
 

@@ -23,7 +23,8 @@ Kernel describe(const char* name, void (*function)(Parameters...)) {
 
 const std::vector<Kernel>& kernels() {
 #define SIMULATOR_KERNEL_OF(name, ...) describe<&name##_f32>(#name "_f32", &name##_f32),
-    static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNEL_OF)};
+    static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNEL_OF) WS_NORMS(SIMULATOR_KERNEL_OF)
+                                                        describe<&update_scaler>("update_scaler", &update_scaler)};
 #undef SIMULATOR_KERNEL_OF
     return kernels;
 }

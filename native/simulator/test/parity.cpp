@@ -15,6 +15,15 @@ namespace {
 const std::vector<std::vector<int64_t>> kPlans = {
     {0, 1}, {15, 16, 17}, {127, 128, 129, 1}, {1023, 1024, 1025}, {2047, 2048, 2049}, {4095, 4096, 4097, 8192, 20000}};
 
+/// A step that updates and does nothing else.
+WsControl neutral() {
+    WsControl control = {};
+    control.verdict.multiplier = 1.0f;
+    control.verdict.largest = __builtin_inff();
+    return control;
+}
+const WsControl kNeutral = neutral();
+
 struct Tensor {
     int64_t count;
     size_t shift;  // elements by which parameter and gradient begin beside a multiple of 16 bytes
@@ -144,7 +153,8 @@ void run(const char* name, int entry, const std::vector<int64_t>& counts, const 
                          upload(std::vector<int64_t>(tensors.size(), 0)),
                          upload(std::vector<uint32_t>{0}),
                          static_cast<uint32_t>(table.size()),
-                         static_cast<uint32_t>(chunks.size())};
+                         static_cast<uint32_t>(chunks.size()),
+                         upload(std::vector<WsControl>{kNeutral})};
     CUfunction function = kernel(name);
     void* parameters[] = {&argument};
     for (int64_t step = 1; step <= steps; step++) {
@@ -154,11 +164,13 @@ void run(const char* name, int entry, const std::vector<int64_t>& counts, const 
                       entry,
                       &row,
                       step,
+                      &kNeutral.verdict,
                       t.parameter.data(),
                       t.gradient.data(),
                       t.state[0].data(),
                       t.state[1].data(),
                       t.state[2].data(),
+                      nullptr,
                       0,
                       t.count);
         }
@@ -206,7 +218,8 @@ void a_million_elements_of_adam_take_a_tenth_of_a_second() {
                          upload(std::vector<int64_t>{0}),
                          upload(std::vector<uint32_t>{0}),
                          1,
-                         static_cast<uint32_t>(chunks.size())};
+                         static_cast<uint32_t>(chunks.size()),
+                         upload(std::vector<WsControl>{kNeutral})};
     CUfunction function = kernel("adam_f32");
     void* parameters[] = {&argument};
     double best = 1e9;
@@ -232,9 +245,12 @@ void test_parity() {
     std::istringstream lines(names);
     std::string name;
     int kernels = 0, launches = 0;
-    for (; std::getline(lines, name); kernels++) {
+    while (std::getline(lines, name)) {
         int entry = entry_of(name);
-        CHECK(entry >= 0, "%s is not in the CPU library", name.c_str());
+        if (entry < 0) {
+            continue;  // a norm, or the gradient scale
+        }
+        kernels++;
         for (const auto& plan : kPlans) {
             for (auto& [order_name, order] : orders) {
                 for (size_t shift : {0, 1, 2, 3}) {

@@ -1,13 +1,17 @@
 package dev.warpstep;
 
+import dev.warpstep.backend.AverageState;
 import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.MemoryRange;
+import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
 import dev.warpstep.backend.Tables;
 import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.Verdict;
 import dev.warpstep.error.DeviceException;
 import dev.warpstep.error.DeviceLostException;
 import dev.warpstep.plan.StepPlan;
@@ -15,6 +19,7 @@ import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /**
@@ -22,6 +27,9 @@ import java.util.stream.Stream;
  * for each kernel that the groups select. Built when something changed, then only run.
  */
 final class FusedStep implements AutoCloseable {
+  /** The entry that updates nothing, for parameters that only their average follows. */
+  private static final String FROZEN = "frozen";
+
   private final Backend backend;
   private final UpdateRule rule;
   private final Tables tables;
@@ -29,6 +37,9 @@ final class FusedStep implements AutoCloseable {
   private final List<Kernel> kernels = new ArrayList<>();
   private PreparedStep[] steps = {};
   private List<List<Slot>> slotsOfSteps = List.of();
+  private Optional<PreparedNorm> norm = Optional.empty();
+  private Optional<AveragedParameters> average = Optional.empty();
+  private long plainSteps;
   private boolean prepared;
   private int rowCapacity;
   private int counterCapacity;
@@ -78,12 +89,20 @@ final class FusedStep implements AutoCloseable {
   /** Follows the parameters' gradients. */
   void followParameters(List<Slot> slots) {
     boolean moved = false;
+    int withGradient = 0;
     for (int i = 0; i < slots.size() && prepared; i++) {
       switch (slots.get(i).follow()) {
         case SAME -> {}
-        case MOVED -> moved = true;
+        case MOVED -> {
+          moved = true;
+          if (norm.isPresent()) {
+            Storage gradient = slots.get(i).parameter.gradientStorage().orElseThrow();
+            norm.get().moveGradient(withGradient, gradient);
+          }
+        }
         case CHANGED -> discardSteps();
       }
+      withGradient += slots.get(i).parameter.hasGradient() ? 1 : 0;
     }
     if (!prepared) {
       checkOverlaps(slots);
@@ -127,10 +146,14 @@ final class FusedStep implements AutoCloseable {
     discardSteps();
     Map<Entry, List<Slot>> slotsByEntry = new LinkedHashMap<>();
     for (Slot slot : slots) {
-      if (slot.parameter.gradientStorage().isPresent()) {
+      if (slot.parameter.hasGradient()) {
         Entry entry = kernels.get(slot.group).entry();
         slotsByEntry.computeIfAbsent(entry, e -> new ArrayList<>()).add(slot);
       }
+    }
+    List<Slot> still = slots.stream().filter(slot -> !slot.parameter.hasGradient()).toList();
+    if (average.isPresent() && !still.isEmpty()) {
+      slotsByEntry.put(backend.entry(FROZEN), still);
     }
     List<PreparedStep> fresh = new ArrayList<>();
     try {
@@ -145,7 +168,9 @@ final class FusedStep implements AutoCloseable {
     for (int step = 0; step < steps.length; step++) {
       List<Slot> of = slotsOfSteps.get(step);
       for (int tensor = 0; tensor < of.size(); tensor++) {
-        of.get(tensor).placeIn(steps[step], tensor);
+        if (of.get(tensor).parameter.hasGradient()) {
+          of.get(tensor).placeIn(steps[step], tensor);
+        }
       }
     }
     prepared = true;
@@ -161,8 +186,9 @@ final class FusedStep implements AutoCloseable {
           new TensorBinding(
               parameter.name(),
               parameter.storage(),
-              parameter.gradientStorage().orElseThrow(),
-              entry.states().stream().map(name -> state(slot, name)).toList()));
+              parameter.gradientStorage().orElseGet(parameter::storage),
+              entry.states().stream().map(name -> state(slot, name)).toList(),
+              average.map(of -> of.storage(parameter))));
     }
     return backend.prepare(entry, tensors, bindings, tables);
   }
@@ -183,11 +209,98 @@ final class FusedStep implements AutoCloseable {
     return prepared;
   }
 
+  /** Averages these parameters from the next step on, if the step asks for it. */
+  void average(AveragedParameters next) {
+    if (average.isEmpty() || average.get() != next) {
+      average = Optional.of(next);
+      discardSteps();
+    }
+  }
+
+  /** Averages no more. */
+  void forget(AveragedParameters old) {
+    if (average.isPresent() && average.get() == old) {
+      average = Optional.empty();
+      discardSteps();
+    }
+  }
+
   /** Runs every prepared step; allocates nothing. */
   void run() {
+    verify();
+    tables.control().settle(Verdict.NEUTRAL);
+    plainSteps++;
+    update();
+  }
+
+  /**
+   * Runs every prepared step with options, after the norm pass if they want one.
+   *
+   * @throws ArithmeticException if the norm is not finite and the options do not allow that
+   */
+  StepResult run(StepOptions options, List<Slot> slots) {
+    verify();
+    StepControl control = tables.control();
+    if (options.norm().isEmpty()) {
+      settle(options, control);
+      plainSteps++;
+      update();
+      return StepResult.plain(control, plainSteps, options.gradientScale());
+    }
+    if (norm.isEmpty()) {
+      norm = Optional.of(prepareNorm(slots));
+    }
+    control.ask(options.norm().get());
+    options.average().ifPresent(of -> of.state().leaveToDevice());
+    norm.get().run();
+    StepResult result = StepResult.measured(control, plainSteps);
+    if (options.failsOnNonfinite() && result.skipped()) {
+      throw new ArithmeticException(
+          "the norm of the gradients must be finite, was %s; nothing was updated"
+              .formatted(result.norm().getAsDouble()));
+    }
+    update();
+    return result;
+  }
+
+  private static void settle(StepOptions options, StepControl control) {
+    if (options.average().isEmpty()) {
+      control.settle(options.verdict());
+      return;
+    }
+    AverageState average = options.average().get().state();
+    Verdict verdict = options.verdict();
+    control.settle(
+        new Verdict(
+            verdict.multiplier(),
+            verdict.largest(),
+            verdict.zeroGradients(),
+            average.nextWeight()));
+    average.count();
+  }
+
+  private PreparedNorm prepareNorm(List<Slot> slots) {
+    List<StepPlan.Tensor> tensors = new ArrayList<>();
+    List<Storage> gradients = new ArrayList<>();
+    for (Slot slot : slots) {
+      slot.parameter
+          .gradientStorage()
+          .ifPresent(
+              gradient -> {
+                tensors.add(new StepPlan.Tensor(gradient.elementCount(), slot.group, slot.counter));
+                gradients.add(gradient);
+              });
+    }
+    return backend.prepareNorm(tensors, gradients, tables.control());
+  }
+
+  private void verify() {
     for (PreparedStep step : steps) {
       step.verify();
     }
+  }
+
+  private void update() {
     List<String> failed = List.of();
     for (int i = 0; i < steps.length; i++) {
       List<String> failedHere = run(i);
@@ -238,6 +351,8 @@ final class FusedStep implements AutoCloseable {
     }
     steps = new PreparedStep[0];
     slotsOfSteps = List.of();
+    norm.ifPresent(PreparedNorm::close);
+    norm = Optional.empty();
     prepared = false;
   }
 

@@ -42,6 +42,7 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   private final Members members;
   private final FusedStep fusedStep;
   private boolean parametersChanged;
+  private boolean suspended;
   private boolean closed;
 
   Optimizer(
@@ -135,7 +136,41 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    *     was
    */
   public void step() {
+    prepare();
+    fusedStep.run();
+  }
+
+  /**
+   * Updates every parameter that has a gradient, and does what the options say in the same pass.
+   *
+   * @return what became of the step, to be asked when it is needed
+   * @throws ArithmeticException if the norm of the gradients is not finite and the options make
+   *     that an error; nothing is updated
+   * @throws IllegalArgumentException if the options' scaler is on another device or their average
+   *     belongs to another optimizer; nothing is updated
+   * @throws IllegalStateException as {@link #step()}, or if the scaler or average is closed, or the
+   *     scaler unscaled this optimizer's gradients and was not updated since; nothing is updated
+   *     then, unless the message says what was
+   * @throws WrongThreadException as {@link #step()}
+   * @throws OutOfMemoryError as {@link #step()}
+   * @throws DeviceException as {@link #step()}
+   */
+  public StepResult step(StepOptions options) {
     checkOpen();
+    options.average().ifPresent(average -> average.use(this));
+    options.average().ifPresent(fusedStep::average);
+    prepare();
+    options.gradScaler().ifPresent(scaler -> scaler.use(this, options.updatesScaler()));
+    return fusedStep.run(options, slots);
+  }
+
+  /** Makes the fused step follow whatever changed. */
+  private void prepare() {
+    checkOpen();
+    if (suspended) {
+      throw new IllegalStateException(
+          "step() would train the average, which is swapped in: call swapOut() first");
+    }
     if (!changedGroups.isEmpty()) {
       for (int i = 0; i < changedGroups.size(); i++) {
         fusedStep.followGroup(changedGroups.get(i).index(), changedGroups.get(i));
@@ -149,7 +184,18 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
       fusedStep.followParameters(slots);
       parametersChanged = false;
     }
-    fusedStep.run();
+  }
+
+  /** Refuses steps, or accepts them again. */
+  void suspend(boolean suspend) {
+    suspended = suspend;
+  }
+
+  /** Lets go of an average that is closed. */
+  void forget(AveragedParameters average) {
+    if (!closed) {
+      fusedStep.forget(average);
+    }
   }
 
   /**

@@ -36,6 +36,26 @@ public interface Backend extends AutoCloseable {
   Tables newTables();
 
   /**
+   * A new struct, all zero.
+   *
+   * @param sizeBytes positive
+   */
+  DeviceStruct newStruct(long sizeBytes);
+
+  /** Updates a gradient scale after the steps that used it. */
+  void updateScaler(ScalerState scaler);
+
+  /**
+   * Prepares a norm pass.
+   *
+   * @param tensors whose gradients are read, in this order
+   * @param gradients one for each tensor
+   * @param control what the pass follows and writes
+   */
+  PreparedNorm prepareNorm(
+      List<StepPlan.Tensor> tensors, List<Storage> gradients, StepControl control);
+
+  /**
    * Prepares a step.
    *
    * @param tensors what to update, in this order

@@ -1,8 +1,8 @@
 package dev.warpstep.backend;
 
 /**
- * The hyper-parameter rows and step counters of one optimizer, in the memory of its backend. They
- * outlive the prepared steps that read them. Not thread-safe.
+ * The hyper-parameter rows, step counters and control of one optimizer, in the memory of its
+ * backend. They outlive the prepared steps that read them. Not thread-safe.
  */
 public interface Tables extends AutoCloseable {
   /**
@@ -18,6 +18,9 @@ public interface Tables extends AutoCloseable {
   long counter(int index);
 
   void setCounter(int index, long steps);
+
+  /** How steps treat gradients. */
+  StepControl control();
 
   @Override
   void close();

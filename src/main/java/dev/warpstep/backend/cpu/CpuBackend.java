@@ -1,13 +1,18 @@
 package dev.warpstep.backend.cpu;
 
 import dev.warpstep.backend.Backend;
+import dev.warpstep.backend.DeviceStruct;
 import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.HostStorage;
+import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.ScalerState;
+import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
 import dev.warpstep.backend.Tables;
 import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.cpu.bindings.WarpstepNative;
 import dev.warpstep.plan.StepPlan;
 import java.util.List;
 import java.util.Optional;
@@ -128,6 +133,25 @@ public final class CpuBackend implements Backend {
     checkOpen();
     StepPlan plan = StepPlan.of(tensors, CpuStep.chunkElements(tensors, threads));
     return new CpuStep(this, team, isa.index(), entry, plan, bindings, (CpuTables) tables);
+  }
+
+  @Override
+  public DeviceStruct newStruct(long sizeBytes) {
+    checkOpen();
+    return new HostStruct(sizeBytes);
+  }
+
+  @Override
+  public void updateScaler(ScalerState scaler) {
+    checkOpen();
+    WarpstepNative.ws_update_scaler(scaler.struct().host());
+  }
+
+  @Override
+  public PreparedNorm prepareNorm(
+      List<StepPlan.Tensor> tensors, List<Storage> gradients, StepControl control) {
+    checkOpen();
+    return new CpuNorm(team, isa.index(), tensors, gradients, control);
   }
 
   /** Steps return when they are done. */

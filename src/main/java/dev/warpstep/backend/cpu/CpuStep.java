@@ -73,6 +73,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   private final boolean hasState;
   private final StepPlan plan;
   private final CpuTables tables;
+  private final MemorySegment verdict;
   private final Tensor[] tensors;
   private final List<TensorBinding> bindings;
   private Guard[] guards;
@@ -89,6 +90,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     final MemorySegment state0;
     final MemorySegment state1;
     final MemorySegment state2;
+    final MemorySegment average;
     final boolean onHeap;
     long step;
     volatile boolean failed;
@@ -102,6 +104,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       state0 = state(binding.states(), 0);
       state1 = state(binding.states(), 1);
       state2 = state(binding.states(), 2);
+      average = binding.average().map(CpuStep::lent).orElse(MemorySegment.NULL);
       onHeap =
           Stream.of(parameter, gradient, state0, state1, state2)
               .anyMatch(segment -> !segment.isNative());
@@ -110,15 +113,15 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     private static MemorySegment state(List<Storage> states, int index) {
       return index < states.size() ? lent(states.get(index)) : MemorySegment.NULL;
     }
+  }
 
-    /** Usable by every thread; {@link #verify} proves that it may be used at all. */
-    @SuppressWarnings("restricted") // as long as the segment that was given
-    private static MemorySegment lent(Storage storage) {
-      MemorySegment segment = ((HostStorage) storage).segment();
-      return segment.isAccessibleBy(STRANGER)
-          ? segment
-          : MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
-    }
+  /** Usable by every thread; {@link #verify} proves that it may be used at all. */
+  @SuppressWarnings("restricted") // as long as the segment that was given
+  static MemorySegment lent(Storage storage) {
+    MemorySegment segment = ((HostStorage) storage).segment();
+    return segment.isAccessibleBy(STRANGER)
+        ? segment
+        : MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
   }
 
   /** One of the memory scopes a step depends on, and a parameter to name when it is gone. */
@@ -151,6 +154,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     this.hasState = !entry.states().isEmpty();
     this.plan = plan;
     this.tables = tables;
+    this.verdict = tables.control().verdict();
     this.tensors =
         IntStream.range(0, bindings.size())
             .mapToObj(i -> new Tensor(bindings.get(i), plan.tensors().get(i), tables))
@@ -171,6 +175,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     List<Guard> guards = new ArrayList<>();
     for (TensorBinding binding : bindings) {
       List<Storage> storages = new ArrayList<>(binding.states());
+      binding.average().ifPresent(storages::add);
       storages.add(binding.parameter());
       storages.add(binding.gradient());
       for (Storage storage : storages) {
@@ -217,8 +222,9 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       team.run(this, plan.itemCount(), plan.elementCount() >= LARGE_ELEMENTS);
     }
     boolean failed = failure.get() != null;
+    boolean counts = hasState && !tables.control().skips();
     for (Tensor tensor : tensors) {
-      if (hasState && !(failed && tensor.failed)) {
+      if (counts && !(failed && tensor.failed)) {
         tables.setCounter(tensor.counter, tensor.step);
       }
     }
@@ -247,11 +253,13 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
               entry,
               t.row,
               t.step,
+              verdict,
               t.parameter,
               t.gradient,
               t.state0,
               t.state1,
               t.state2,
+              t.average,
               at,
               Math.min(CRITICAL_ELEMENTS, end - at));
         }
@@ -261,11 +269,13 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
             entry,
             t.row,
             t.step,
+            verdict,
             t.parameter,
             t.gradient,
             t.state0,
             t.state1,
             t.state2,
+            t.average,
             begin,
             count);
       }

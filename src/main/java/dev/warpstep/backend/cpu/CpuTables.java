@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cpu;
 
+import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Tables;
 import dev.warpstep.backend.cpu.bindings.WsRow;
 import java.lang.foreign.Arena;
@@ -8,6 +9,7 @@ import java.lang.foreign.ValueLayout;
 
 /** Rows and counters in native memory, where the library reads the rows. */
 final class CpuTables implements Tables {
+  private final StepControl control = new StepControl(new HostStruct(StepControl.sizeBytes()));
   private Arena arena = Arena.ofShared();
   private MemorySegment rows = MemorySegment.NULL;
   private MemorySegment counters = MemorySegment.NULL;
@@ -26,7 +28,7 @@ final class CpuTables implements Tables {
     }
     newRows.copyFrom(rows);
     newCounters.copyFrom(counters);
-    close();
+    arena.close();
     arena = larger;
     rows = newRows;
     counters = newCounters;
@@ -52,7 +54,13 @@ final class CpuTables implements Tables {
   }
 
   @Override
+  public StepControl control() {
+    return control;
+  }
+
+  @Override
   public void close() {
+    control.close();
     if (arena.scope().isAlive()) {
       arena.close();
     }

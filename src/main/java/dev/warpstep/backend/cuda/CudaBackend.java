@@ -1,8 +1,12 @@
 package dev.warpstep.backend.cuda;
 
 import dev.warpstep.backend.Backend;
+import dev.warpstep.backend.DeviceStruct;
 import dev.warpstep.backend.Entry;
+import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.ScalerState;
+import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
 import dev.warpstep.backend.Tables;
@@ -11,6 +15,8 @@ import dev.warpstep.error.CudaUnavailableException;
 import dev.warpstep.error.CudaUnavailableException.Reason;
 import dev.warpstep.error.DeviceException;
 import dev.warpstep.plan.StepPlan;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.List;
 import java.util.OptionalLong;
 import java.util.function.Function;
@@ -155,6 +161,35 @@ public final class CudaBackend implements Backend {
         bindings,
         (CudaTables) tables,
         multiprocessors);
+  }
+
+  @Override
+  public DeviceStruct newStruct(long sizeBytes) {
+    checkOpen();
+    return new Upload(context, sizeBytes);
+  }
+
+  @Override
+  public PreparedNorm prepareNorm(
+      List<StepPlan.Tensor> tensors, List<Storage> gradients, StepControl control) {
+    checkOpen();
+    return new CudaNorm(context, module, launcher, tensors, gradients, control, multiprocessors);
+  }
+
+  /** One launch of one block, so that nobody waits for the scale. */
+  @Override
+  public void updateScaler(ScalerState scaler) {
+    checkOpen();
+    scaler.struct().send();
+    try (Arena arena = Arena.ofConfined()) {
+      KernelLauncher.Launch launch =
+          launcher.prepare(
+              context,
+              module.kernelNamed("update_scaler"),
+              1,
+              arena.allocateFrom(ValueLayout.JAVA_LONG, scaler.struct().address()));
+      context.driver().check("cuLaunchKernel", launch.launch());
+    }
   }
 
   @Override

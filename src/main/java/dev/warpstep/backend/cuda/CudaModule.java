@@ -46,15 +46,18 @@ final class CudaModule implements CudaContext.Held {
     context.hold(this);
   }
 
-  /** The kernel of an entry. */
+  /** The kernel of an entry or a norm. */
   Kernel kernel(String entry) {
+    return kernelNamed(entry + "_f32");
+  }
+
+  Kernel kernelNamed(String wholeName) {
     return kernels.computeIfAbsent(
-        entry,
+        wholeName,
         name -> {
           Kernel kernel = new Kernel();
           context.call(
-              "cuModuleGetFunction",
-              () -> JCudaDriver.cuModuleGetFunction(kernel, module, name + "_f32"));
+              "cuModuleGetFunction", () -> JCudaDriver.cuModuleGetFunction(kernel, module, name));
           return kernel;
         });
   }

@@ -48,13 +48,7 @@ final class CudaStep implements PreparedStep {
       writeTensor(
           WsTensor.asSlice(plan.host().asSlice(0, chunksAt), i), tensors.get(i), bindings.get(i));
     }
-    MemorySegment chunks = plan.host().asSlice(chunksAt, ticketAt - chunksAt);
-    for (int i = 0; i < cut.chunkCount(); i++) {
-      MemorySegment chunk = WsChunk.asSlice(chunks, i);
-      WsChunk.begin(chunk, cut.chunkBegin(i));
-      WsChunk.element_count(chunk, cut.chunkElements(i));
-      WsChunk.tensor(chunk, cut.chunkTensor(i));
-    }
+    writeChunks(plan.host().asSlice(chunksAt, ticketAt - chunksAt), cut);
     MemorySegment arguments = WsLaunch.allocate(Arena.ofAuto());
     WsLaunch.tensors(arguments, plan.address());
     WsLaunch.chunks(arguments, plan.address() + chunksAt);
@@ -63,6 +57,7 @@ final class CudaStep implements PreparedStep {
     WsLaunch.ticket(arguments, plan.address() + ticketAt);
     WsLaunch.tensor_count(arguments, tensors.size());
     WsLaunch.chunk_count(arguments, cut.chunkCount());
+    WsLaunch.control(arguments, tables.control().address());
     int blocks = Math.clamp(cut.chunkCount(), 1, residentBlocks);
     this.launch = launcher.prepare(context, kernel, blocks, arguments);
   }
@@ -82,12 +77,22 @@ final class CudaStep implements PreparedStep {
     for (int i = 0; i < binding.states().size(); i++) {
       WsTensor.state(tensor, i, address(binding.states().get(i)));
     }
+    WsTensor.average(tensor, binding.average().map(CudaStep::address).orElse(0L));
     WsTensor.element_count(tensor, planned.elementCount());
     WsTensor.row(tensor, planned.row());
     WsTensor.counter(tensor, planned.counter());
   }
 
-  private static long address(Storage storage) {
+  static void writeChunks(MemorySegment chunks, StepPlan cut) {
+    for (int i = 0; i < cut.chunkCount(); i++) {
+      MemorySegment chunk = WsChunk.asSlice(chunks, i);
+      WsChunk.begin(chunk, cut.chunkBegin(i));
+      WsChunk.element_count(chunk, cut.chunkElements(i));
+      WsChunk.tensor(chunk, cut.chunkTensor(i));
+    }
+  }
+
+  static long address(Storage storage) {
     return ((CudaStorage) storage).address();
   }
 

@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Tables;
 import dev.warpstep.backend.cuda.bindings.WsRow;
 import java.lang.foreign.ValueLayout;
@@ -11,12 +12,14 @@ import java.util.Optional;
  */
 final class CudaTables implements Tables {
   private final CudaContext context;
+  private final StepControl control;
   private Optional<Upload> rows = Optional.empty();
   private Optional<Upload> counters = Optional.empty();
   private boolean countersAdvanced;
 
   CudaTables(CudaContext context) {
     this.context = context;
+    this.control = new StepControl(new Upload(context, StepControl.sizeBytes()));
   }
 
   @Override
@@ -32,7 +35,7 @@ final class CudaTables implements Tables {
     }
     rows.ifPresent(old -> newRows.host().copyFrom(old.host()));
     counters.ifPresent(old -> newCounters.host().copyFrom(old.host()));
-    close();
+    closeTables();
     rows = Optional.of(newRows);
     counters = Optional.of(newCounters);
   }
@@ -63,6 +66,7 @@ final class CudaTables implements Tables {
   void beforeLaunch() {
     rows.orElseThrow().send();
     counters.orElseThrow().send();
+    control.send();
     countersAdvanced = true;
   }
 
@@ -82,7 +86,17 @@ final class CudaTables implements Tables {
   }
 
   @Override
+  public StepControl control() {
+    return control;
+  }
+
+  @Override
   public void close() {
+    control.close();
+    closeTables();
+  }
+
+  private void closeTables() {
     rows.ifPresent(Upload::close);
     counters.ifPresent(Upload::close);
   }

@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.backend.DeviceStruct;
 import dev.warpstep.error.DeviceException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
@@ -18,7 +19,7 @@ import jcuda.driver.JCudaDriver;
  *
  * A host that runs further ahead than one upload waits for that event, and only then.
  */
-final class Upload implements CudaContext.Held {
+final class Upload implements DeviceStruct, CudaContext.Held {
   private static final int EVENT_DISABLE_TIMING = 2;
 
   private final CudaContext context;
@@ -65,23 +66,24 @@ final class Upload implements CudaContext.Held {
     context.hold(this);
   }
 
-  long address() {
+  @Override
+  public long address() {
     return device.value();
   }
 
-  /** The host's copy; what is written there must be {@link #touch}ed. */
-  MemorySegment host() {
+  @Override
+  public MemorySegment host() {
     return host;
   }
 
-  /** Marks bytes of the host's copy as written. */
-  void touch(long beginByte, long endByte) {
+  @Override
+  public void touch(long beginByte, long endByte) {
     dirtyBegin = dirtyEnd == 0 ? beginByte : Math.min(dirtyBegin, beginByte);
     dirtyEnd = Math.max(dirtyEnd, endByte);
   }
 
-  /** Sends what was touched since the last time, if anything was. */
-  void send() {
+  @Override
+  public void send() {
     if (dirtyEnd == 0) {
       return;
     }
@@ -107,8 +109,8 @@ final class Upload implements CudaContext.Held {
     dirtyEnd = 0;
   }
 
-  /** Reads the device's table into the host's copy, after everything queued. */
-  void receive() {
+  @Override
+  public void receive() {
     context.call(
         "cuMemcpyDtoHAsync",
         () -> JCudaDriver.cuMemcpyDtoHAsync(pinned, device, sizeBytes, context.stream()));

@@ -20,7 +20,7 @@ final class NativeLibraryTest {
     assertEquals(List.of("exp_avg", "exp_avg_sq", "max_exp_avg_sq"), amsgrad.states());
     assertEquals("lr", amsgrad.hyperParameters().getFirst());
     assertEquals(List.of(), entries.getFirst().states());
-    assertEquals(9, entries.size());
+    assertEquals(10, entries.size());
     assertTrue(NativeLibrary.unavailabilityCause().isEmpty());
   }
 

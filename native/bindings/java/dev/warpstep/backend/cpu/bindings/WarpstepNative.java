@@ -23,10 +23,10 @@ public class WarpstepNative extends WarpstepNative$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int WS_ABI_VERSION = (int)2L;
+    private static final int WS_ABI_VERSION = (int)3L;
     /**
      * {@snippet lang=c :
-     * #define WS_ABI_VERSION 2
+     * #define WS_ABI_VERSION 3
      * }
      */
     public static int WS_ABI_VERSION() {
@@ -527,6 +527,8 @@ public class WarpstepNative extends WarpstepNative$shared {
             WarpstepNative.C_POINTER,
             WarpstepNative.C_POINTER,
             WarpstepNative.C_POINTER,
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_POINTER,
             WarpstepNative.C_LONG,
             WarpstepNative.C_LONG
         );
@@ -539,7 +541,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, float *parameter, const float *gradient, float *state0, float *state1, float *state2, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
      * }
      */
     public static FunctionDescriptor ws_update$descriptor() {
@@ -549,7 +551,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, float *parameter, const float *gradient, float *state0, float *state1, float *state2, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
      * }
      */
     public static MethodHandle ws_update$handle() {
@@ -559,7 +561,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, float *parameter, const float *gradient, float *state0, float *state1, float *state2, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
      * }
      */
     public static MemorySegment ws_update$address() {
@@ -568,16 +570,200 @@ public class WarpstepNative extends WarpstepNative$shared {
 
     /**
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, float *parameter, const float *gradient, float *state0, float *state1, float *state2, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
      * }
      */
-    public static void ws_update(int isa, int entry, MemorySegment row, long step, MemorySegment parameter, MemorySegment gradient, MemorySegment state0, MemorySegment state1, MemorySegment state2, long begin, long count) {
+    public static void ws_update(int isa, int entry, MemorySegment row, long step, MemorySegment verdict, MemorySegment parameter, MemorySegment gradient, MemorySegment state0, MemorySegment state1, MemorySegment state2, MemorySegment average, long begin, long count) {
         var mh$ = ws_update.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("ws_update", isa, entry, row, step, parameter, gradient, state0, state1, state2, begin, count);
+                traceDowncall("ws_update", isa, entry, row, step, verdict, parameter, gradient, state0, state1, state2, average, begin, count);
             }
-            mh$.invokeExact(isa, entry, row, step, parameter, gradient, state0, state1, state2, begin, count);
+            mh$.invokeExact(isa, entry, row, step, verdict, parameter, gradient, state0, state1, state2, average, begin, count);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ws_norm {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            WarpstepNative.C_INT,
+            WarpstepNative.C_INT,
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_LONG,
+            WarpstepNative.C_LONG,
+            WarpstepNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ws_norm");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * }
+     */
+    public static FunctionDescriptor ws_norm$descriptor() {
+        return ws_norm.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * }
+     */
+    public static MethodHandle ws_norm$handle() {
+        return ws_norm.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * }
+     */
+    public static MemorySegment ws_norm$address() {
+        return ws_norm.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * }
+     */
+    public static void ws_norm(int isa, int infinity, MemorySegment gradient, long begin, long count, MemorySegment partials) {
+        var mh$ = ws_norm.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ws_norm", isa, infinity, gradient, begin, count, partials);
+            }
+            mh$.invokeExact(isa, infinity, gradient, begin, count, partials);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ws_conclude {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_LONG
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ws_conclude");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void ws_conclude(WsControl *control, const double *partials, int64_t count)
+     * }
+     */
+    public static FunctionDescriptor ws_conclude$descriptor() {
+        return ws_conclude.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void ws_conclude(WsControl *control, const double *partials, int64_t count)
+     * }
+     */
+    public static MethodHandle ws_conclude$handle() {
+        return ws_conclude.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void ws_conclude(WsControl *control, const double *partials, int64_t count)
+     * }
+     */
+    public static MemorySegment ws_conclude$address() {
+        return ws_conclude.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void ws_conclude(WsControl *control, const double *partials, int64_t count)
+     * }
+     */
+    public static void ws_conclude(MemorySegment control, MemorySegment partials, long count) {
+        var mh$ = ws_conclude.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ws_conclude", control, partials, count);
+            }
+            mh$.invokeExact(control, partials, count);
+        } catch (Error | RuntimeException ex) {
+           throw ex;
+        } catch (Throwable ex$) {
+           throw new AssertionError("should not reach here", ex$);
+        }
+    }
+
+    private static class ws_update_scaler {
+        public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            WarpstepNative.C_POINTER
+        );
+
+        public static final MemorySegment ADDR = SYMBOL_LOOKUP.findOrThrow("ws_update_scaler");
+
+        public static final MethodHandle HANDLE = Linker.nativeLinker().downcallHandle(ADDR, DESC);
+    }
+
+    /**
+     * Function descriptor for:
+     * {@snippet lang=c :
+     * void ws_update_scaler(WsScaler *scaler)
+     * }
+     */
+    public static FunctionDescriptor ws_update_scaler$descriptor() {
+        return ws_update_scaler.DESC;
+    }
+
+    /**
+     * Downcall method handle for:
+     * {@snippet lang=c :
+     * void ws_update_scaler(WsScaler *scaler)
+     * }
+     */
+    public static MethodHandle ws_update_scaler$handle() {
+        return ws_update_scaler.HANDLE;
+    }
+
+    /**
+     * Address for:
+     * {@snippet lang=c :
+     * void ws_update_scaler(WsScaler *scaler)
+     * }
+     */
+    public static MemorySegment ws_update_scaler$address() {
+        return ws_update_scaler.ADDR;
+    }
+
+    /**
+     * {@snippet lang=c :
+     * void ws_update_scaler(WsScaler *scaler)
+     * }
+     */
+    public static void ws_update_scaler(MemorySegment scaler) {
+        var mh$ = ws_update_scaler.HANDLE;
+        try {
+            if (TRACE_DOWNCALLS) {
+                traceDowncall("ws_update_scaler", scaler);
+            }
+            mh$.invokeExact(scaler);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

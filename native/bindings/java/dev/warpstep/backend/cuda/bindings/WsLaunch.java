@@ -22,6 +22,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint64_t ticket;
  *     uint32_t tensor_count;
  *     uint32_t chunk_count;
+ *     uint64_t control;
  * }
  * }
  */
@@ -38,7 +39,8 @@ public class WsLaunch {
         CudaDriver.C_LONG.withName("counters"),
         CudaDriver.C_LONG.withName("ticket"),
         CudaDriver.C_INT.withName("tensor_count"),
-        CudaDriver.C_INT.withName("chunk_count")
+        CudaDriver.C_INT.withName("chunk_count"),
+        CudaDriver.C_LONG.withName("control")
     ).withName("WsLaunch");
 
     /**
@@ -354,6 +356,50 @@ public class WsLaunch {
      */
     public static void chunk_count(MemorySegment struct, int fieldValue) {
         struct.set(chunk_count$LAYOUT, chunk_count$OFFSET, fieldValue);
+    }
+
+    private static final OfLong control$LAYOUT = (OfLong)$LAYOUT.select(groupElement("control"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t control
+     * }
+     */
+    public static final OfLong control$layout() {
+        return control$LAYOUT;
+    }
+
+    private static final long control$OFFSET = $LAYOUT.byteOffset(groupElement("control"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t control
+     * }
+     */
+    public static final long control$offset() {
+        return control$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t control
+     * }
+     */
+    public static long control(MemorySegment struct) {
+        return struct.get(control$LAYOUT, control$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t control
+     * }
+     */
+    public static void control(MemorySegment struct, long fieldValue) {
+        struct.set(control$LAYOUT, control$OFFSET, fieldValue);
     }
 
     /**

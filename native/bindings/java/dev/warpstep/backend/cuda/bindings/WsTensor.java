@@ -21,7 +21,7 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     int64_t element_count;
  *     uint32_t row;
  *     uint32_t counter;
- *     uint64_t reserved;
+ *     uint64_t average;
  * }
  * }
  */
@@ -38,7 +38,7 @@ public class WsTensor {
         CudaDriver.C_LONG.withName("element_count"),
         CudaDriver.C_INT.withName("row"),
         CudaDriver.C_INT.withName("counter"),
-        CudaDriver.C_LONG.withName("reserved")
+        CudaDriver.C_LONG.withName("average")
     ).withName("WsTensor");
 
     /**
@@ -345,48 +345,48 @@ public class WsTensor {
         struct.set(counter$LAYOUT, counter$OFFSET, fieldValue);
     }
 
-    private static final OfLong reserved$LAYOUT = (OfLong)$LAYOUT.select(groupElement("reserved"));
+    private static final OfLong average$LAYOUT = (OfLong)$LAYOUT.select(groupElement("average"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint64_t average
      * }
      */
-    public static final OfLong reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfLong average$layout() {
+        return average$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long average$OFFSET = $LAYOUT.byteOffset(groupElement("average"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint64_t average
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long average$offset() {
+        return average$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint64_t average
      * }
      */
-    public static long reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static long average(MemorySegment struct) {
+        return struct.get(average$LAYOUT, average$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint64_t average
      * }
      */
-    public static void reserved(MemorySegment struct, long fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void average(MemorySegment struct, long fieldValue) {
+        struct.set(average$LAYOUT, average$OFFSET, fieldValue);
     }
 
     /**

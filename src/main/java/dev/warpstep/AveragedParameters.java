@@ -1,0 +1,203 @@
+package dev.warpstep;
+
+import dev.warpstep.backend.AverageState;
+import dev.warpstep.backend.Storage;
+import dev.warpstep.backend.StoragePool;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * An average of an optimizer's parameters over its steps, which often generalises better than the
+ * parameters themselves. Steps update it in their own pass, when their options name it.
+ *
+ * <pre>
+ *   exponential   a = a + (1 - decay)(p - a)       get_ema_multi_avg_fn(decay)
+ *   mean          a = a + (p - a)/(n + 1)          get_swa_multi_avg_fn()
+ *   first time    a = p
+ * </pre>
+ *
+ * <p>{@code torch.optim.swa_utils.AveragedModel}. Memory: as much as the parameters, fp32. A step
+ * moves 8 bytes more per parameter. Skipped steps do not count, parameters without a gradient do.
+ * Values below the smallest normal number become zero.
+ *
+ * <p>One thread at a time, together with the optimizer. {@link #close} is idempotent and frees the
+ * average; afterwards every use throws {@link IllegalStateException}.
+ */
+public final class AveragedParameters implements AutoCloseable {
+  private final Optimizer optimizer;
+  private final StoragePool pool;
+  private final AverageState state;
+  private final Map<Parameter, Storage> averages = new LinkedHashMap<>();
+  private boolean swapped;
+  private boolean closed;
+
+  private AveragedParameters(Optimizer optimizer, double decay) {
+    this.optimizer = optimizer;
+    this.pool = optimizer.device().backend().newPool();
+    try {
+      this.state =
+          new AverageState(optimizer.device().backend().newStruct(AverageState.sizeBytes()), decay);
+      for (ParamGroup group : optimizer.paramGroups()) {
+        group.parameters().forEach(this::storage);
+      }
+    } catch (RuntimeException | OutOfMemoryError e) {
+      pool.close();
+      throw e;
+    }
+  }
+
+  /**
+   * An exponential average.
+   *
+   * @param decay in [0, 1]; how much of the average stays at each step
+   * @throws IllegalArgumentException if it is not
+   * @throws IllegalStateException if the optimizer is closed
+   * @throws OutOfMemoryError if there is not enough memory
+   */
+  public static AveragedParameters ema(Optimizer optimizer, double decay) {
+    if (!(decay >= 0 && decay <= 1)) {
+      throw new IllegalArgumentException("decay must be in [0, 1], was " + decay);
+    }
+    return new AveragedParameters(optimizer, decay);
+  }
+
+  /**
+   * The mean of the values after each step, as stochastic weight averaging takes it.
+   *
+   * @throws IllegalStateException if the optimizer is closed
+   * @throws OutOfMemoryError if there is not enough memory
+   */
+  public static AveragedParameters swa(Optimizer optimizer) {
+    return new AveragedParameters(optimizer, -1);
+  }
+
+  /**
+   * Steps that were averaged so far. Waits for the device.
+   *
+   * @throws IllegalStateException if this or the optimizer is closed
+   */
+  public long updates() {
+    checkOpen();
+    return state.updates();
+  }
+
+  /**
+   * A copy of a parameter's average; of its values if nothing was averaged yet.
+   *
+   * @throws IllegalArgumentException if the parameter is not in the optimizer
+   * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
+   */
+  public float[] toArray(Parameter parameter) {
+    checkOpen();
+    checkNotSwapped();
+    Storage average = averages.get(Objects.requireNonNull(parameter, "parameter"));
+    if (average == null) {
+      throw new IllegalArgumentException(
+          "the parameter must be in the optimizer, %s was not".formatted(parameter));
+    }
+    float[] values = new float[Math.toIntExact(average.elementCount())];
+    average.copyTo(MemorySegment.ofArray(values));
+    return values;
+  }
+
+  /**
+   * Exchanges parameters and averages, to evaluate with the averages; {@link #swapOut} takes it
+   * back. Between the two no step may be made.
+   *
+   * @throws IllegalStateException if they are exchanged already, or this or the optimizer is closed
+   */
+  public void swapIn() {
+    checkOpen();
+    checkNotSwapped();
+    swap();
+    swapped = true;
+    optimizer.suspend(true);
+  }
+
+  /**
+   * Takes {@link #swapIn} back.
+   *
+   * @throws IllegalStateException if they are not exchanged, or this or the optimizer is closed
+   */
+  public void swapOut() {
+    checkOpen();
+    if (!swapped) {
+      throw new IllegalStateException("the average is not swapped in");
+    }
+    swap();
+    swapped = false;
+    optimizer.suspend(false);
+  }
+
+  private void swap() {
+    averages.forEach(
+        (parameter, average) -> {
+          try (Arena arena = Arena.ofConfined()) {
+            long sizeBytes = parameter.elementCount() * Float.BYTES;
+            MemorySegment values = arena.allocate(sizeBytes);
+            MemorySegment averaged = arena.allocate(sizeBytes);
+            parameter.storage().copyTo(values);
+            average.copyTo(averaged);
+            parameter.storage().copyFrom(averaged);
+            average.copyFrom(values);
+          }
+        });
+  }
+
+  AverageState state() {
+    checkOpen();
+    return state;
+  }
+
+  /** A step of an optimizer is about to update the average. */
+  void use(Optimizer by) {
+    checkOpen();
+    checkNotSwapped();
+    if (by != optimizer) {
+      throw new IllegalArgumentException(
+          "an average must be updated by the optimizer that it was made for");
+    }
+  }
+
+  /** Where a parameter's average is; a parameter that joined later begins with its values. */
+  Storage storage(Parameter parameter) {
+    return averages.computeIfAbsent(
+        parameter,
+        p -> {
+          Storage average = pool.allocate(p.elementCount());
+          try (Arena arena = Arena.ofConfined()) {
+            MemorySegment values = arena.allocate(p.elementCount() * Float.BYTES);
+            p.storage().copyTo(values);
+            average.copyFrom(values);
+          }
+          return average;
+        });
+  }
+
+  private void checkNotSwapped() {
+    if (swapped) {
+      throw new IllegalStateException("the average is swapped in: call swapOut() first");
+    }
+  }
+
+  private void checkOpen() {
+    if (closed) {
+      throw new IllegalStateException("the average is closed");
+    }
+    optimizer.paramGroups();
+  }
+
+  @Override
+  public void close() {
+    if (!closed) {
+      closed = true;
+      optimizer.suspend(false);
+      optimizer.forget(this);
+      state.close();
+      pool.close();
+    }
+  }
+}

@@ -1,0 +1,158 @@
+package dev.warpstep.backend;
+
+import dev.warpstep.backend.bindings.WarpstepPlan;
+import dev.warpstep.backend.bindings.WsControl;
+import dev.warpstep.backend.bindings.WsResult;
+import dev.warpstep.backend.bindings.WsVerdict;
+import java.lang.foreign.MemorySegment;
+import java.util.Optional;
+
+/**
+ * How one optimizer's steps treat gradients: the verdict that update kernels read, and the settings
+ * and results of norm passes. Writes nothing that the device has already.
+ */
+public final class StepControl implements AutoCloseable {
+  private final DeviceStruct struct;
+  private Optional<Verdict> verdict = Optional.empty();
+  private Optional<NormSettings> settings = Optional.empty();
+  private long passes;
+
+  /**
+   * What a norm pass found.
+   *
+   * @param norm of the gradients divided by the scale, before any clipping
+   * @param scale the gradient scale of the step
+   * @param appliedSteps those that norm passes let through, this one included
+   * @param skipped whether nothing was updated
+   */
+  public record Result(double norm, double scale, long appliedSteps, boolean skipped) {}
+
+  /**
+   * A control whose verdict is neutral.
+   *
+   * @param struct of {@link #sizeBytes} bytes, which is closed with the control
+   */
+  public StepControl(DeviceStruct struct) {
+    this.struct = struct;
+    settle(Verdict.NEUTRAL);
+  }
+
+  /** What a control needs. */
+  public static long sizeBytes() {
+    return WsControl.sizeof();
+  }
+
+  /** Decides how the next step treats gradients, without a norm pass. */
+  public void settle(Verdict next) {
+    if (verdict.isPresent() && verdict.get().equals(next)) {
+      return;
+    }
+    MemorySegment raw = WsControl.verdict(struct.host());
+    WsVerdict.multiplier(raw, next.multiplier());
+    WsVerdict.largest(raw, next.largest());
+    WsVerdict.skip(raw, 0);
+    WsVerdict.zero_gradients(raw, next.zeroGradients() ? 1 : 0);
+    WsVerdict.average(raw, next.averages() ? 1 : 0);
+    if (next.averages()) {
+      // As MovingAverage::of in kernels/rules/arithmetic.h.
+      double beta = 1 - next.averageWeight();
+      boolean fromOld = 1 - beta < 0.5;
+      WsVerdict.average_factor(raw, (float) (fromOld ? 1 - beta : -beta));
+      WsVerdict.average_from_old(raw, fromOld ? 1 : 0);
+    }
+    struct.touch(
+        WsControl.verdict$offset(),
+        WsControl.verdict$offset() + WsControl.verdict$layout().byteSize());
+    verdict = Optional.of(next);
+  }
+
+  /** Leaves the decision to the norm pass that follows. */
+  public void ask(NormSettings next) {
+    if (settings.isPresent() && settings.get().equals(next)) {
+      return;
+    }
+    MemorySegment raw = struct.host();
+    WsControl.max_norm(raw, next.maxNorm());
+    WsControl.scale(raw, next.scale());
+    WsControl.scaler(raw, next.scaler().map(DeviceStruct::address).orElse(0L));
+    WsControl.average(raw, next.average().map(DeviceStruct::address).orElse(0L));
+    WsControl.largest(raw, next.largest());
+    WsControl.flags(
+        raw,
+        (next.infinityNorm() ? WarpstepPlan.WS_INFINITY_NORM() : 0)
+            | (next.skipNonfinite() ? WarpstepPlan.WS_SKIP_NONFINITE() : 0)
+            | (next.updateScaler() ? WarpstepPlan.WS_UPDATE_SCALER() : 0)
+            | (next.zeroGradients() ? WarpstepPlan.WS_ZERO_GRADIENTS() : 0));
+    struct.touch(0, WsControl.verdict$offset());
+    settings = Optional.of(next);
+  }
+
+  /** The settings of the next norm pass. */
+  public NormSettings settings() {
+    return settings.orElseThrow();
+  }
+
+  /** Sends what kernels read. */
+  public void send() {
+    struct.send();
+  }
+
+  /** A norm pass was given to the device. */
+  public void passed() {
+    verdict = Optional.empty();
+    passes++;
+  }
+
+  /** Norm passes so far. */
+  public long passes() {
+    return passes;
+  }
+
+  /**
+   * Waits for a norm pass and reads what it found.
+   *
+   * @param pass its number, from 0
+   * @throws IllegalStateException if it was too long ago
+   */
+  public Result result(long pass) {
+    int kept = WarpstepPlan.WS_RESULTS();
+    if (passes - pass > kept) {
+      throw new IllegalStateException(
+          "the result of a step must be read before %d others follow, was read after %d"
+              .formatted(kept, passes - pass - 1));
+    }
+    struct.receive();
+    MemorySegment result =
+        WsResult.asSlice(WsControl.results(struct.host()), Math.floorMod(pass, (long) kept));
+    return new Result(
+        WsResult.norm(result),
+        WsResult.scale(result),
+        WsResult.applied(result),
+        WsResult.skipped(result) != 0);
+  }
+
+  /** Whether the verdict, after a norm pass that is done, is to update nothing. */
+  public boolean skips() {
+    return WsVerdict.skip(WsControl.verdict(struct.host())) != 0;
+  }
+
+  /** The verdict in the host's copy. */
+  public MemorySegment verdict() {
+    return WsControl.verdict(struct.host());
+  }
+
+  /** The host's copy. */
+  public MemorySegment host() {
+    return struct.host();
+  }
+
+  /** Where kernels find it. */
+  public long address() {
+    return struct.address();
+  }
+
+  @Override
+  public void close() {
+    struct.close();
+  }
+}
