@@ -16,7 +16,8 @@ extern "C" {
 #define SIMULATOR_EXPORT __attribute__((visibility("default")))
 
 /** Destroys every context and what is in it, forgets counts, failures and faults, and restores the defaults below. What cuInit
- * did stays done; pointers and handles from before stay invalid and are not given out again. */
+ * did stays done; pointers and handles from before stay invalid and are not given out again. Threads keep the capture mode that
+ * cuThreadExchangeStreamCaptureMode gave them. */
 SIMULATOR_EXPORT void simulator_reset(void);
 
 /** Compute capability of every device. Default 9.0. */
@@ -49,8 +50,8 @@ enum {
  * ascending. */
 SIMULATOR_EXPORT void simulator_block_order(int order, uint64_t seed);
 
-/** 1: cuLaunchKernel and what gets, pushes and pops the current context do nothing but return CUDA_SUCCESS, so that what a
- * caller measures is its own binding. Default 0. */
+/** 1: cuLaunchKernel, cuGraphLaunch and what gets, pushes and pops the current context do nothing but return CUDA_SUCCESS, so
+ * that what a caller measures is its own binding. Default 0. */
 SIMULATOR_EXPORT void simulator_only_answer(int only_answer);
 
 /** Makes the nth next call (1 is the very next) of the function, or of any with NULL, return `code` without doing anything;
@@ -63,10 +64,15 @@ SIMULATOR_EXPORT void simulator_clear_faults(void);
 /** Calls of a driver function, or of all with NULL, failed ones included. */
 SIMULATOR_EXPORT int64_t simulator_calls(const char* name);
 
-/** Kernels launched; copies and fills of any kind, asynchronous or not; allocations of device memory. */
+/** Kernels launched; copies and fills of any kind, asynchronous or not; allocations of device memory. What a stream captures
+ * counts when its graph is launched, each time, and not when it is captured. */
 SIMULATOR_EXPORT int64_t simulator_launches(void);
 SIMULATOR_EXPORT int64_t simulator_copies(void);
 SIMULATOR_EXPORT int64_t simulator_allocations(void);
+
+/** Launches of graphs, however many kernels each has. One that a stream captures becomes part of another graph and does not
+ * count. */
+SIMULATOR_EXPORT int64_t simulator_graph_launches(void);
 
 /** Times the host waited for a device: cu*Synchronize, and what waits by the way, such as cuMemcpyHtoD, cuMemFree or an
  * asynchronous copy to pageable memory. */
@@ -79,6 +85,8 @@ SIMULATOR_EXPORT int64_t simulator_live_host_allocations(void);
 SIMULATOR_EXPORT int64_t simulator_live_streams(void);
 SIMULATOR_EXPORT int64_t simulator_live_events(void);
 SIMULATOR_EXPORT int64_t simulator_live_modules(void);
+SIMULATOR_EXPORT int64_t simulator_live_graphs(void);
+SIMULATOR_EXPORT int64_t simulator_live_graph_execs(void);
 
 /** Retains of primary contexts that were not released, over all devices. */
 SIMULATOR_EXPORT int64_t simulator_retained_contexts(void);

@@ -2,6 +2,7 @@
 #include <cinttypes>
 
 #include "call.h"
+#include "capture.h"
 #include "memory.h"
 #include "settings.h"
 #include "streams.h"
@@ -29,7 +30,7 @@ CUresult free_exactly(Context& context, const char* call, uint64_t address, Memo
 using namespace simulator;
 
 SIMULATOR_DRIVER cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
-    return in_context(__func__, [&](Context& context) {
+    return without_capture(__func__, [&](Context& context) {
         note("%zu bytes", bytes);
         uint64_t begin = 0;
         CUresult result = allocate_device(context, bytes, &begin);
@@ -39,7 +40,7 @@ SIMULATOR_DRIVER cuMemAlloc_v2(CUdeviceptr* address, size_t bytes) {
 }
 
 SIMULATOR_DRIVER cuMemFree_v2(CUdeviceptr address) {
-    return in_context(__func__, [&](Context& context) {
+    return without_capture(__func__, [&](Context& context) {
         return address == 0
                    ? CUDA_SUCCESS
                    : free_exactly(context, "cuMemFree", address, MemoryKind::kDevice, CUDA_ERROR_INVALID_VALUE);
@@ -56,15 +57,15 @@ SIMULATOR_DRIVER cuMemGetInfo_v2(size_t* free, size_t* total) {
 }
 
 SIMULATOR_DRIVER cuMemAllocHost_v2(void** address, size_t bytes) {
-    return in_context(__func__, [&](Context& context) { return allocate_pinned(context, bytes, address); });
+    return without_capture(__func__, [&](Context& context) { return allocate_pinned(context, bytes, address); });
 }
 
 SIMULATOR_DRIVER cuMemHostAlloc(void** address, size_t bytes, unsigned int) {
-    return in_context(__func__, [&](Context& context) { return allocate_pinned(context, bytes, address); });
+    return without_capture(__func__, [&](Context& context) { return allocate_pinned(context, bytes, address); });
 }
 
 SIMULATOR_DRIVER cuMemFreeHost(void* address) {
-    return in_context(__func__, [&](Context& context) {
+    return without_capture(__func__, [&](Context& context) {
         return free_exactly(context,
                             "cuMemFreeHost",
                             reinterpret_cast<uint64_t>(address),
@@ -74,7 +75,7 @@ SIMULATOR_DRIVER cuMemFreeHost(void* address) {
 }
 
 SIMULATOR_DRIVER cuMemHostRegister_v2(void* address, size_t bytes, unsigned int) {
-    return in_context(__func__, [&](Context& context) {
+    return without_capture(__func__, [&](Context& context) {
         auto begin = reinterpret_cast<uint64_t>(address);
         if (begin == 0 || bytes == 0) {
             return failure(CUDA_ERROR_INVALID_VALUE, "cuMemHostRegister: nothing to register");
@@ -84,7 +85,7 @@ SIMULATOR_DRIVER cuMemHostRegister_v2(void* address, size_t bytes, unsigned int)
 }
 
 SIMULATOR_DRIVER cuMemHostUnregister(void* address) {
-    return in_context(__func__, [&](Context& context) {
+    return without_capture(__func__, [&](Context& context) {
         return free_exactly(context,
                             "cuMemHostUnregister",
                             reinterpret_cast<uint64_t>(address),

@@ -155,6 +155,8 @@ int64_t simulator_calls(const char* name) {
 
 int64_t simulator_launches() { return lock_driver(), counts().launches; }
 
+int64_t simulator_graph_launches() { return lock_driver(), counts().graph_launches; }
+
 int64_t simulator_copies() { return lock_driver(), counts().copies; }
 
 int64_t simulator_allocations() { return lock_driver(), counts().allocations; }

@@ -24,7 +24,7 @@ std::string format(const char* format, va_list arguments);
 
 /// What tests count.
 struct Counts {
-    int64_t launches, copies, allocations, synchronisations;
+    int64_t launches, graph_launches, copies, allocations, synchronisations;
 };
 Counts& counts();
 

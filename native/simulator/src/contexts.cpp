@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "call.h"
+#include "capture.h"
 #include "settings.h"
 #include "streams.h"
 
@@ -59,8 +60,10 @@ void destroy(CUcontext handle) {
     if (context->error == CUDA_SUCCESS) {
         run_context(*context);
     }
+    end_captures_of(handle);
     destroy_streams_of(handle);
     destroy_events_of(handle);
+    destroy_graphs_of(handle);
     destroy_modules_of(handle);
     free_memory_of(handle);
     registry().contexts.erase(handle);
@@ -281,6 +284,10 @@ SIMULATOR_DRIVER cuCtxGetStreamPriorityRange(int* least, int* greatest) {
 
 SIMULATOR_DRIVER cuCtxSynchronize() {
     return in_context(__func__, [&](Context& context) {
+        CUresult allowed = check_waiting("cuCtxSynchronize", context);
+        if (allowed != CUDA_SUCCESS) {
+            return allowed;
+        }
         counts().synchronisations++;
         return run_context(context);
     });

@@ -52,8 +52,10 @@ void destroy_all_contexts();
 int64_t retained_contexts();
 
 // What a context's end means to the other parts of the driver.
+void end_captures_of(CUcontext context);
 void destroy_streams_of(CUcontext context);
 void destroy_events_of(CUcontext context);
+void destroy_graphs_of(CUcontext context);
 void destroy_modules_of(CUcontext context);
 void free_memory_of(CUcontext context);
 

@@ -88,7 +88,12 @@ SIMULATOR_DRIVER cuLaunchKernel(CUfunction handle, unsigned int blocks_x, unsign
         if (result != CUDA_SUCCESS) {
             return result;
         }
-        counts().launches++;
-        return enqueue(context, stream, [grid] { return run_grid(*grid); });
+        auto run = [grid, handle] {
+            // A graph may outlive the code of its kernels.
+            return find_function(handle) == nullptr
+                       ? failure(CUDA_ERROR_LAUNCH_FAILED, "%s: its module was unloaded", grid->kernel->name)
+                       : run_grid(*grid);
+        };
+        return enqueue("cuLaunchKernel", context, stream, {1, 0, run});
     });
 }

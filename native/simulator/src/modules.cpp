@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "call.h"
+#include "capture.h"
 #include "settings.h"
 #include "simulator.h"
 #include "streams.h"
@@ -27,7 +28,7 @@ Registry& registry() {
 }
 
 CUresult load(const char* name, CUmodule* module, const void* data) {
-    return in_context(name, [&](Context& context) {
+    return without_capture(name, [&](Context& context) {
         Image image;
         CUresult result = choose_image(data, &image);
         if (result == CUDA_SUCCESS) {
@@ -88,7 +89,7 @@ SIMULATOR_DRIVER cuModuleLoadDataEx(CUmodule* module, const void* image, unsigne
 SIMULATOR_DRIVER cuModuleLoadFatBinary(CUmodule* module, const void* image) { return load(__func__, module, image); }
 
 SIMULATOR_DRIVER cuModuleUnload(CUmodule module) {
-    return in_context(__func__, [&](Context& context) {
+    return without_capture(__func__, [&](Context& context) {
         if (find(registry().modules, module) == nullptr) {
             return failure(CUDA_ERROR_INVALID_HANDLE, "cuModuleUnload: there is no such module");
         }

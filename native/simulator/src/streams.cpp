@@ -1,6 +1,5 @@
 #include "streams.h"
 
-#include "call.h"
 #include "settings.h"
 #include "simulator.h"
 
@@ -44,7 +43,7 @@ CUresult run_what_goes_first(Context& context, CUstream handle, const Stream& st
 
 CUstream create_stream(CUcontext context, unsigned int flags, int priority) {
     auto handle = new_handle_of<CUstream>();
-    registry().streams[handle] = {context, flags, priority, {}};
+    registry().streams[handle] = {context, flags, priority, {}, {}};
     return handle;
 }
 
@@ -63,10 +62,21 @@ CUresult find_stream(const Context& context, CUstream handle, CUstream* resolved
 
 uint64_t next_operation() { return registry().sequence + 1; }
 
-CUresult enqueue(Context& context, CUstream stream, std::function<CUresult()> execute) {
-    stream_of(stream)->waiting.push_back({next_operation(), std::move(execute)});
+CUresult enqueue(const char* call, Context& context, CUstream handle, Work work) {
+    CUresult allowed = check_giving(call, context, handle);
+    if (allowed != CUDA_SUCCESS) {
+        return allowed;
+    }
+    Stream& stream = *stream_of(handle);
+    if (stream.place.capture != nullptr) {
+        add_node(stream.place, std::move(work));
+        return CUDA_SUCCESS;
+    }
+    counts().launches += work.kernels;
+    counts().copies += work.copies;
+    stream.waiting.push_back({next_operation(), std::move(work.execute)});
     registry().sequence++;
-    return settings().deferred ? CUDA_SUCCESS : run_stream(context, stream);
+    return settings().deferred ? CUDA_SUCCESS : run_stream(context, handle);
 }
 
 CUresult run_stream(Context& context, CUstream handle, uint64_t until) {
@@ -104,15 +114,6 @@ using namespace simulator;
 
 namespace {
 
-template <class Body>
-CUresult with_stream(const char* name, CUstream handle, Body body) {
-    return in_context(name, [&](Context& context) {
-        CUstream stream;
-        CUresult result = find_stream(context, handle, &stream);
-        return result == CUDA_SUCCESS ? body(context, stream) : result;
-    });
-}
-
 CUresult create(const char* name, CUstream* stream, unsigned int flags, int priority) {
     return in_context(name, [&](Context& context) {
         if (flags > CU_STREAM_NON_BLOCKING) {
@@ -137,15 +138,22 @@ SIMULATOR_DRIVER cuStreamDestroy_v2(CUstream handle) {
         if (stream == context.null_stream || stream == context.thread_stream) {
             return failure(CUDA_ERROR_INVALID_HANDLE, "cuStreamDestroy: a stream that the driver made");
         }
-        // The real driver lets the work finish by itself; nobody can tell the difference.
-        CUresult result = run_stream(context, stream);
-        registry().streams.erase(stream);
+        CUresult result = check_waiting("cuStreamDestroy", context, stream);
+        if (result == CUDA_SUCCESS) {
+            // The real driver lets the work finish by itself; nobody can tell the difference.
+            result = run_stream(context, stream);
+            registry().streams.erase(stream);
+        }
         return result;
     });
 }
 
 SIMULATOR_DRIVER cuStreamSynchronize(CUstream handle) {
     return with_stream(__func__, handle, [&](Context& context, CUstream stream) {
+        CUresult allowed = check_waiting("cuStreamSynchronize", context, stream);
+        if (allowed != CUDA_SUCCESS) {
+            return allowed;
+        }
         counts().synchronisations++;
         return run_stream(context, stream);
     });
@@ -155,7 +163,10 @@ SIMULATOR_DRIVER cuStreamSynchronize(CUstream handle) {
 SIMULATOR_DRIVER cuStreamQuery(CUstream handle) {
     return with_stream(__func__, handle, [&](Context& context, CUstream stream) {
         bool ready = stream_of(stream)->waiting.empty();
-        CUresult result = run_stream(context, stream);
+        CUresult result = check_waiting("cuStreamQuery", context, stream);
+        if (result == CUDA_SUCCESS) {
+            result = run_stream(context, stream);
+        }
         return result == CUDA_SUCCESS && !ready ? CUDA_ERROR_NOT_READY : result;
     });
 }
@@ -177,13 +188,6 @@ SIMULATOR_DRIVER cuStreamGetFlags(CUstream handle, unsigned int* flags) {
 SIMULATOR_DRIVER cuStreamGetPriority(CUstream handle, int* priority) {
     return with_stream(__func__, handle, [&](Context&, CUstream stream) {
         *priority = stream_of(stream)->priority;
-        return CUDA_SUCCESS;
-    });
-}
-
-SIMULATOR_DRIVER cuStreamIsCapturing(CUstream handle, int* status) {
-    return with_stream(__func__, handle, [&](Context&, CUstream) {
-        *status = 0;
         return CUDA_SUCCESS;
     });
 }

@@ -5,6 +5,8 @@
 #include <deque>
 #include <functional>
 
+#include "call.h"
+#include "capture.h"
 #include "contexts.h"
 #include "driver.h"
 
@@ -23,6 +25,7 @@ struct Stream {
     unsigned int flags;
     int priority;
     std::deque<Operation> waiting;
+    CapturePlace place;
 
     bool blocks_with_null() const { return (flags & CU_STREAM_NON_BLOCKING) == 0; }
 };
@@ -38,8 +41,8 @@ Stream* stream_of(CUstream resolved);
 /// The number that the next operation will have.
 uint64_t next_operation();
 
-/// Adds an operation; unless deferred, does it at once with all before it.
-CUresult enqueue(Context& context, CUstream stream, std::function<CUresult()> execute);
+/// Adds an operation; unless deferred, does it at once with all before it. If the stream captures, its graph gets it.
+CUresult enqueue(const char* call, Context& context, CUstream stream, Work work);
 
 /// Does what waits in the stream, up to and with an operation, and what that has to wait for. The first failure of an
 /// operation becomes the context's error, and nothing else is done there any more.
@@ -47,5 +50,15 @@ CUresult run_stream(Context& context, CUstream stream, uint64_t until = UINT64_M
 
 /// Does everything that waits in the context.
 CUresult run_context(Context& context);
+
+/// Runs body(context, stream) for a call with the handle of a stream.
+template <class Body>
+CUresult with_stream(const char* name, CUstream handle, Body body) {
+    return in_context(name, [&](Context& context) {
+        CUstream stream;
+        CUresult result = find_stream(context, handle, &stream);
+        return result == CUDA_SUCCESS ? body(context, stream) : result;
+    });
+}
 
 }  // namespace simulator

@@ -57,14 +57,12 @@
     FUNCTION(cuGraphChildGraphNodeGetGraph)             \
     FUNCTION(cuGraphClone)                              \
     FUNCTION(cuGraphCreate)                             \
-    FUNCTION(cuGraphDestroy)                            \
     FUNCTION(cuGraphDestroyNode)                        \
     FUNCTION(cuGraphEventRecordNodeGetEvent)            \
     FUNCTION(cuGraphEventRecordNodeSetEvent)            \
     FUNCTION(cuGraphEventWaitNodeGetEvent)              \
     FUNCTION(cuGraphEventWaitNodeSetEvent)              \
     FUNCTION(cuGraphExecChildGraphNodeSetParams)        \
-    FUNCTION(cuGraphExecDestroy)                        \
     FUNCTION(cuGraphExecEventRecordNodeSetEvent)        \
     FUNCTION(cuGraphExecEventWaitNodeSetEvent)          \
     FUNCTION(cuGraphExecHostNodeSetParams)              \
@@ -72,17 +70,14 @@
     FUNCTION(cuGraphExecMemcpyNodeSetParams)            \
     FUNCTION(cuGraphExecMemsetNodeSetParams)            \
     FUNCTION(cuGraphGetEdges)                           \
-    FUNCTION(cuGraphGetNodes)                           \
     FUNCTION(cuGraphGetRootNodes)                       \
     FUNCTION(cuGraphHostNodeGetParams)                  \
     FUNCTION(cuGraphHostNodeSetParams)                  \
-    FUNCTION(cuGraphInstantiateWithFlags)               \
     FUNCTION(cuGraphKernelNodeCopyAttributes)           \
     FUNCTION(cuGraphKernelNodeGetAttribute)             \
     FUNCTION(cuGraphKernelNodeGetParams_v2)             \
     FUNCTION(cuGraphKernelNodeSetAttribute)             \
     FUNCTION(cuGraphKernelNodeSetParams_v2)             \
-    FUNCTION(cuGraphLaunch)                             \
     FUNCTION(cuGraphMemcpyNodeGetParams)                \
     FUNCTION(cuGraphMemcpyNodeSetParams)                \
     FUNCTION(cuGraphMemsetNodeGetParams)                \
@@ -91,7 +86,6 @@
     FUNCTION(cuGraphNodeGetDependentNodes)              \
     FUNCTION(cuGraphNodeGetType)                        \
     FUNCTION(cuGraphRemoveDependencies)                 \
-    FUNCTION(cuGraphUpload)                             \
     FUNCTION(cuGraphicsGLRegisterBuffer)                \
     FUNCTION(cuGraphicsGLRegisterImage)                 \
     FUNCTION(cuGraphicsMapResources)                    \
@@ -191,9 +185,7 @@
     FUNCTION(cuProfilerStop)                            \
     FUNCTION(cuStreamAddCallback)                       \
     FUNCTION(cuStreamAttachMemAsync)                    \
-    FUNCTION(cuStreamBeginCapture_v2)                   \
     FUNCTION(cuStreamCopyAttributes)                    \
-    FUNCTION(cuStreamEndCapture)                        \
     FUNCTION(cuStreamGetAttribute)                      \
     FUNCTION(cuStreamGetId)                             \
     FUNCTION(cuStreamSetAttribute)                      \
@@ -237,6 +229,5 @@
     FUNCTION(cuTexRefSetMipmapFilterMode)               \
     FUNCTION(cuTexRefSetMipmapLevelBias)                \
     FUNCTION(cuTexRefSetMipmapLevelClamp)               \
-    FUNCTION(cuTexRefSetMipmappedArray)                 \
-    FUNCTION(cuThreadExchangeStreamCaptureMode)
+    FUNCTION(cuTexRefSetMipmappedArray)
 // clang-format on

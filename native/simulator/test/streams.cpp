@@ -2,19 +2,6 @@
 
 namespace {
 
-CUstream new_stream(unsigned int flags) {
-    CUstream stream;
-    OK(cuStreamCreate(&stream, flags));
-    return stream;
-}
-
-unsigned int* pinned_word(unsigned int value) {
-    void* memory;
-    OK(cuMemAllocHost_v2(&memory, 4));
-    *static_cast<unsigned int*>(memory) = value;
-    return static_cast<unsigned int*>(memory);
-}
-
 void forgotten_synchronisation_shows() {
     Driver driver;
     CUdeviceptr memory = allocate(4);

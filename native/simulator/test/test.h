@@ -69,6 +69,19 @@ SIMULATOR_DRIVER cuEventRecord(CUevent, CUstream);
 SIMULATOR_DRIVER cuEventQuery(CUevent);
 SIMULATOR_DRIVER cuEventSynchronize(CUevent);
 SIMULATOR_DRIVER cuEventDestroy_v2(CUevent);
+SIMULATOR_DRIVER cuEventElapsedTime(float*, CUevent, CUevent);
+SIMULATOR_DRIVER cuEventRecordWithFlags(CUevent, CUstream, unsigned int);
+SIMULATOR_DRIVER cuStreamBeginCapture_v2(CUstream, int);
+SIMULATOR_DRIVER cuStreamEndCapture(CUstream, CUgraph*);
+SIMULATOR_DRIVER cuStreamIsCapturing(CUstream, int*);
+SIMULATOR_DRIVER cuStreamGetCaptureInfo_v2(CUstream, int*, unsigned long long*, CUgraph*, const CUgraphNode**, size_t*);
+SIMULATOR_DRIVER cuThreadExchangeStreamCaptureMode(int*);
+SIMULATOR_DRIVER cuGraphGetNodes(CUgraph, CUgraphNode*, size_t*);
+SIMULATOR_DRIVER cuGraphInstantiateWithFlags(CUgraphExec*, CUgraph, unsigned long long);
+SIMULATOR_DRIVER cuGraphUpload(CUgraphExec, CUstream);
+SIMULATOR_DRIVER cuGraphLaunch(CUgraphExec, CUstream);
+SIMULATOR_DRIVER cuGraphExecDestroy(CUgraphExec);
+SIMULATOR_DRIVER cuGraphDestroy(CUgraph);
 
 /// A reset driver whose primary context is current, until the end of the scope.
 class Driver {
@@ -105,6 +118,19 @@ std::vector<T> download(CUdeviceptr address, size_t count) {
     return values;
 }
 
+inline CUstream new_stream(unsigned int flags) {
+    CUstream stream;
+    OK(cuStreamCreate(&stream, flags));
+    return stream;
+}
+
+inline unsigned int* pinned_word(unsigned int value) {
+    void* memory;
+    OK(cuMemAllocHost_v2(&memory, 4));
+    *static_cast<unsigned int*>(memory) = value;
+    return static_cast<unsigned int*>(memory);
+}
+
 inline CUmodule load_module() {
     std::vector<unsigned char> image(simulator_image(nullptr, 0));
     simulator_image(image.data(), image.size());
@@ -123,4 +149,5 @@ void test_parity();
 void test_blocks();
 void test_memory();
 void test_streams();
+void test_graphs();
 void test_driver();

@@ -174,6 +174,10 @@ public final class Simulator {
     return number("launches");
   }
 
+  long graphLaunches() {
+    return number("graph_launches");
+  }
+
   long copies() {
     return number("copies");
   }
@@ -202,7 +206,15 @@ public final class Simulator {
   Map<String, Long> left() {
     Map<String, Long> left = new LinkedHashMap<>();
     List<String> kinds = new ArrayList<>();
-    for (String kind : List.of("allocations", "host_allocations", "streams", "events", "modules")) {
+    for (String kind :
+        List.of(
+            "allocations",
+            "host_allocations",
+            "streams",
+            "events",
+            "modules",
+            "graphs",
+            "graph_execs")) {
       kinds.add("live_" + kind);
     }
     kinds.add("retained_contexts");
