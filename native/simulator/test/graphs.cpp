@@ -88,7 +88,8 @@ struct Adam {
                     upload(std::vector<int64_t>{0}),
                     upload(std::vector<uint32_t>{0}),
                     1,
-                    static_cast<uint32_t>(chunks.size())};
+                    static_cast<uint32_t>(chunks.size()),
+                    upload(std::vector<WsControl>{neutral()})};
     }
 
     void step(CUstream stream) {

@@ -15,15 +15,6 @@ namespace {
 const std::vector<std::vector<int64_t>> kPlans = {
     {0, 1}, {15, 16, 17}, {127, 128, 129, 1}, {1023, 1024, 1025}, {2047, 2048, 2049}, {4095, 4096, 4097, 8192, 20000}};
 
-/// A step that updates and does nothing else.
-WsControl neutral() {
-    WsControl control = {};
-    control.verdict.multiplier = 1.0f;
-    control.verdict.largest = __builtin_inff();
-    return control;
-}
-const WsControl kNeutral = neutral();
-
 struct Tensor {
     int64_t count;
     size_t shift;  // elements by which parameter and gradient begin beside a multiple of 16 bytes
@@ -154,9 +145,10 @@ void run(const char* name, int entry, const std::vector<int64_t>& counts, const 
                          upload(std::vector<uint32_t>{0}),
                          static_cast<uint32_t>(table.size()),
                          static_cast<uint32_t>(chunks.size()),
-                         upload(std::vector<WsControl>{kNeutral})};
+                         upload(std::vector<WsControl>{neutral()})};
     CUfunction function = kernel(name);
     void* parameters[] = {&argument};
+    WsControl control = neutral();
     for (int64_t step = 1; step <= steps; step++) {
         OK(cuLaunchKernel(function, launch.blocks, 1, 1, 256, 1, 1, 0, nullptr, parameters, nullptr));
         for (Tensor& t : tensors) {
@@ -164,7 +156,7 @@ void run(const char* name, int entry, const std::vector<int64_t>& counts, const 
                       entry,
                       &row,
                       step,
-                      &kNeutral.verdict,
+                      &control.verdict,
                       t.parameter.data(),
                       t.gradient.data(),
                       t.state[0].data(),
@@ -219,7 +211,7 @@ void a_million_elements_of_adam_take_a_tenth_of_a_second() {
                          upload(std::vector<uint32_t>{0}),
                          1,
                          static_cast<uint32_t>(chunks.size()),
-                         upload(std::vector<WsControl>{kNeutral})};
+                         upload(std::vector<WsControl>{neutral()})};
     CUfunction function = kernel("adam_f32");
     void* parameters[] = {&argument};
     double best = 1e9;

@@ -9,6 +9,7 @@
 
 #include "../simulator.h"
 #include "../src/driver.h"
+#include "plan.h"
 
 #define CHECK(condition, ...)                                                            \
     do {                                                                                 \
@@ -97,6 +98,14 @@ public:
 
     CUcontext context;
 };
+
+/// A step that updates and does nothing else.
+inline WsControl neutral() {
+    WsControl control = {};
+    control.verdict.multiplier = 1.0f;
+    control.verdict.largest = __builtin_inff();
+    return control;
+}
 
 inline CUdeviceptr allocate(size_t bytes) {
     CUdeviceptr address;

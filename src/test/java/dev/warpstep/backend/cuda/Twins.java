@@ -3,6 +3,7 @@ package dev.warpstep.backend.cuda;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.fail;
 
+import dev.warpstep.AveragedParameters;
 import dev.warpstep.Device;
 import dev.warpstep.HyperParameter;
 import dev.warpstep.Optimizer;
@@ -10,6 +11,8 @@ import dev.warpstep.ParamGroup;
 import dev.warpstep.Parameter;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateDict;
+import dev.warpstep.StepOptions;
+import dev.warpstep.StepResult;
 import dev.warpstep.rules.ParityInputs;
 import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
@@ -47,6 +50,7 @@ final class Twins implements AutoCloseable {
   private static final float PATTERN = Float.intBitsToFloat(0x5CA1AB1E);
 
   private final SplittableRandom random;
+  private boolean finite;
   private final List<Shape> shapes;
   private final int[] begins;
   private final float[] values;
@@ -114,7 +118,10 @@ final class Twins implements AutoCloseable {
 
   private void randomise(float[] slab, int from, int count) {
     for (int i = from; i < from + count; i++) {
-      slab[i] = ParityInputs.any(random);
+      slab[i] =
+          finite
+              ? (float) Math.scalb(random.nextDouble() - 0.5, random.nextInt(-20, 8))
+              : ParityInputs.any(random);
     }
   }
 
@@ -175,10 +182,39 @@ final class Twins implements AutoCloseable {
     memory.write(deviceGradients, gradients);
   }
 
+  /** New gradients on both, none of them infinite or NaN, of magnitudes that a norm can add. */
+  void finiteGradients(int shift, Set<Integer> missing) {
+    finite = true;
+    gradients(shift, missing);
+    finite = false;
+  }
+
   /** One step of both. */
   void step() {
     cpu.step();
     cuda.step();
+  }
+
+  /** One step of both, whose results must be the same. */
+  StepResult step(StepOptions onCpu, StepOptions onCuda, String what) {
+    StepResult expected = cpu.step(onCpu);
+    StepResult actual = cuda.step(onCuda);
+    assertEquals(expected.norm(), actual.norm(), what);
+    assertEquals(expected.scale(), actual.scale(), what);
+    assertEquals(expected.skipped(), actual.skipped(), what);
+    assertEquals(expected.appliedSteps(), actual.appliedSteps(), what);
+    return actual;
+  }
+
+  /** Averages of both are the same by bits. */
+  void checkAverages(AveragedParameters ofCpu, AveragedParameters ofCuda, String what) {
+    assertEquals(ofCpu.updates(), ofCuda.updates(), what);
+    for (int i = 0; i < onCpu.size(); i++) {
+      equal(
+          ofCpu.toArray(onCpu.get(i)),
+          ofCuda.toArray(onCuda.get(i)),
+          what + ", average of " + onCpu.get(i));
+    }
   }
 
   /** Values, guards, gradients, settings and state are the same by bits, NaN as NaN. */

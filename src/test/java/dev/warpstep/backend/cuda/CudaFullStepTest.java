@@ -1,0 +1,237 @@
+package dev.warpstep.backend.cuda;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import dev.warpstep.AveragedParameters;
+import dev.warpstep.Device;
+import dev.warpstep.GradScaler;
+import dev.warpstep.NormType;
+import dev.warpstep.Optimizer;
+import dev.warpstep.StepOptions;
+import dev.warpstep.StepResult;
+import dev.warpstep.backend.cuda.Simulator.BlockOrder;
+import dev.warpstep.backend.cuda.Twins.Shape;
+import dev.warpstep.rules.RuleUnderTest;
+import dev.warpstep.rules.RulesUnderTest;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.DynamicTest;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.TestFactory;
+
+/** What a step does besides the update has the same bits on the CPU and a CUDA device. */
+@OnCuda
+class CudaFullStepTest {
+  private static final long SEED = 20_261_121;
+
+  private static final int[] SIZES = {
+    0, 1, 15, 16, 17, 127, 128, 129, 1023, 1024, 1025, 8191, 8192, 8193, 65_537
+  };
+
+  /** What can be asked for, alone and together. */
+  private enum Feature {
+    SCALE,
+    NORM,
+    INFINITY_NORM,
+    VALUE,
+    ZERO,
+    EMA,
+    SWA,
+    SCALER,
+    SCALER_ALONE
+  }
+
+  private static final List<Set<Feature>> COMBINATIONS =
+      List.of(
+          Set.of(Feature.SCALE),
+          Set.of(Feature.NORM),
+          Set.of(Feature.INFINITY_NORM, Feature.SCALE),
+          Set.of(Feature.VALUE),
+          Set.of(Feature.ZERO),
+          Set.of(Feature.EMA),
+          Set.of(Feature.SWA, Feature.SCALE, Feature.VALUE),
+          Set.of(Feature.SCALER),
+          Set.of(Feature.SCALER_ALONE, Feature.SWA, Feature.NORM),
+          Set.of(Feature.SCALER, Feature.NORM, Feature.VALUE, Feature.ZERO, Feature.EMA));
+
+  /** The options of one device, with what they need. */
+  private static final class Side implements AutoCloseable {
+    final Optional<GradScaler> scaler;
+    final Optional<AveragedParameters> average;
+    final StepOptions options;
+
+    Side(Set<Feature> features, Optimizer optimizer) {
+      StepOptions.Builder builder = StepOptions.builder();
+      boolean dynamic = features.contains(Feature.SCALER);
+      boolean alone = features.contains(Feature.SCALER_ALONE);
+      scaler =
+          dynamic || alone
+              ? Optional.of(
+                  GradScaler.builder().initScale(24).growthInterval(2).build(optimizer.device()))
+              : Optional.empty();
+      scaler.ifPresent(s -> builder.gradScaler(s, dynamic));
+      average =
+          features.contains(Feature.EMA)
+              ? Optional.of(AveragedParameters.ema(optimizer, 0.9))
+              : features.contains(Feature.SWA)
+                  ? Optional.of(AveragedParameters.swa(optimizer))
+                  : Optional.empty();
+      average.ifPresent(builder::average);
+      if (features.contains(Feature.SCALE)) {
+        builder.gradientScale(3);
+      }
+      if (features.contains(Feature.NORM)) {
+        builder.maxNorm(0.7);
+      }
+      if (features.contains(Feature.INFINITY_NORM)) {
+        builder.maxNorm(0.7, NormType.INFINITY);
+      }
+      if (features.contains(Feature.VALUE)) {
+        builder.clipValue(0.01);
+      }
+      options = builder.zeroGrad(features.contains(Feature.ZERO)).build();
+    }
+
+    @Override
+    public void close() {
+      average.ifPresent(AveragedParameters::close);
+      scaler.ifPresent(GradScaler::close);
+    }
+  }
+
+  private static List<Shape> shapes() {
+    List<Shape> shapes = new ArrayList<>();
+    for (int size : SIZES) {
+      for (int offset = 0; offset < 4; offset += size > 8193 ? 3 : 1) {
+        shapes.add(new Shape(size, offset));
+      }
+    }
+    return shapes;
+  }
+
+  private static List<RuleUnderTest> oneRuleOfEachKernel() {
+    Map<String, RuleUnderTest> rules = new LinkedHashMap<>();
+    RulesUnderTest.ALL.forEach(rule -> rules.putIfAbsent(rule.entry(), rule));
+    return List.copyOf(rules.values());
+  }
+
+  /** Some gradients are missing, and what is in them is finite, then not, then finite again. */
+  @TestFactory
+  Stream<DynamicTest> everyRuleWithEveryFeatureHasTheBitsOfTheCpu() {
+    List<Shape> shapes = shapes();
+    return oneRuleOfEachKernel().stream()
+        .map(
+            rule ->
+                DynamicTest.dynamicTest(
+                    rule.name(),
+                    () -> {
+                      for (Set<Feature> features : COMBINATIONS) {
+                        compare(rule, features, shapes);
+                      }
+                    }));
+  }
+
+  private static void compare(RuleUnderTest rule, Set<Feature> features, List<Shape> shapes) {
+    try (Device cpu = Device.cpu(2);
+        Device cuda = Device.cuda();
+        Twins twins = new Twins(rule.builder(), shapes, 3, SEED, cpu, cuda);
+        Side onCpu = new Side(features, twins.cpu());
+        Side onCuda = new Side(features, twins.cuda())) {
+      boolean[] skipped = new boolean[4];
+      for (int step = 0; step < skipped.length; step++) {
+        String what = "%s with %s, step %d".formatted(rule, features, step + 1);
+        if (step == 2) {
+          twins.gradients(step, Set.of());
+        } else {
+          twins.finiteGradients(step, step == 1 ? Set.of(3, 20, 41) : Set.of());
+        }
+        StepResult result = twins.step(onCpu.options, onCuda.options, what);
+        skipped[step] = result.skipped();
+        if (features.contains(Feature.SCALER_ALONE)) {
+          onCpu.scaler.orElseThrow().update();
+          onCuda.scaler.orElseThrow().update();
+        }
+        twins.check(what);
+        onCpu.scaler.ifPresent(
+            scaler -> {
+              assertEquals(scaler.scale(), onCuda.scaler.orElseThrow().scale(), what);
+              assertEquals(
+                  scaler.growthTracker(), onCuda.scaler.orElseThrow().growthTracker(), what);
+            });
+        onCpu.average.ifPresent(
+            average -> twins.checkAverages(average, onCuda.average.orElseThrow(), what));
+      }
+      assertEquals(onCpu.scaler.isPresent(), skipped[2], "gradients were not finite");
+      assertTrue(!skipped[0] && !skipped[1] && !skipped[3]);
+    }
+  }
+
+  @Test
+  void neitherGridNorOrderOfBlocksNorThreadsChangeTheNorm() {
+    Simulator simulator = CudaUnderTest.simulator();
+    List<Shape> shapes =
+        List.of(new Shape(40_001, 0), new Shape(3, 1), new Shape(65_537, 3), new Shape(8_192, 0));
+    Set<Feature> features = Set.of(Feature.NORM, Feature.EMA);
+    RuleUnderTest rule = RulesUnderTest.ALL.getFirst();
+    int run = 0;
+    for (int multiprocessors : new int[] {1, 2, 132}) {
+      simulator.setMultiprocessors(multiprocessors);
+      for (BlockOrder order : BlockOrder.values()) {
+        simulator.blockOrder(order, SEED + run);
+        try (Device cpu = Device.cpu(1 + run % 3);
+            Device cuda = Device.cuda();
+            Twins twins = new Twins(rule.builder(), shapes, 2, SEED, cpu, cuda);
+            Side onCpu = new Side(features, twins.cpu());
+            Side onCuda = new Side(features, twins.cuda())) {
+          twins.finiteGradients(run % 4, Set.of());
+          String what = "%d multiprocessors, %s".formatted(multiprocessors, order);
+          twins.step(onCpu.options, onCuda.options, what);
+          twins.check(what);
+        }
+        run++;
+      }
+    }
+  }
+
+  /** Two launches for everything, one without norm and scaler; nothing is copied or waited for. */
+  @Test
+  void aFullStepIsTwoLaunches() {
+    Simulator simulator = CudaUnderTest.simulator();
+    List<Shape> shapes = new ArrayList<>();
+    for (int i = 0; i < 300; i++) {
+      shapes.add(new Shape(7, i % 4));
+    }
+    Map<Set<Feature>, Integer> launches =
+        Map.of(
+            Set.of(Feature.SCALER, Feature.NORM, Feature.VALUE, Feature.ZERO, Feature.EMA), 2,
+            Set.of(Feature.NORM), 2,
+            Set.of(Feature.SCALE, Feature.VALUE, Feature.ZERO, Feature.EMA), 1);
+    launches.forEach(
+        (features, expected) -> {
+          try (Device cpu = Device.cpu(1);
+              Device cuda = Device.cuda();
+              Twins twins =
+                  new Twins(RulesUnderTest.ALL.getLast().builder(), shapes, 40, SEED, cpu, cuda);
+              Side side = new Side(features, twins.cuda())) {
+            twins.finiteGradients(0, Set.of());
+            twins.cuda().step(side.options);
+            twins.cuda().step(side.options);
+            for (int step = 0; step < 3; step++) {
+              long before = simulator.launches();
+              long copies = simulator.copies();
+              long waits = simulator.synchronisations();
+              twins.cuda().step(side.options);
+              assertEquals(expected.longValue(), simulator.launches() - before, "" + features);
+              assertEquals(0, simulator.copies() - copies, "copies with " + features);
+              assertEquals(0, simulator.synchronisations() - waits, "waits with " + features);
+            }
+          }
+        });
+  }
+}
