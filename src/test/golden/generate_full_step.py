@@ -121,6 +121,8 @@ def cases():
         yield Case("max_norm", rule, sizes=ALL_SIZES if "adamw" in rule else SIZES, max_norm=10.0)
     for rule in ("sgd", "adam", "adamw_amsgrad"):
         yield Case("max_norm_inf", rule, max_norm=0.5, norm_type=INF)
+    # Norms about as large as the 1e-6 that clip_grad_norm_ adds to them, gradients about as large as Adam's eps.
+    yield Case("max_norm_tiny", "adam", exponents=(-27, -24, -30), max_norm=5e-7)
     for rule in ("sgd_momentum", "adamw"):
         yield Case("max_norm_zero", rule, sizes=SMALL_SIZES, max_norm=0.0)
     yield Case("max_norm_zero_inf", "rmsprop", sizes=SMALL_SIZES, max_norm=0.0, norm_type=INF)
