@@ -501,18 +501,23 @@ def inputs_sample():
         yield " ".join(["sample", str(size), *map(str, sample_indices(size))])
 
 
-def write(name, first_line, lines):
-    (OUT / name).write_text("\n".join([f"# {first_line} Written by generate.py; do not edit.", *lines]).rstrip() + "\n")
+def write(name, first_line, lines, script="generate.py"):
+    (OUT / name).write_text("\n".join([f"# {first_line} Written by {script}; do not edit.", *lines]).rstrip() + "\n")
 
 
-def main():
+def prepare():
+    """Checks that this is the PyTorch whose numbers count, and makes it compute the same on every machine."""
     version = torch.__version__.split("+")[0]
     assert version == TORCH_VERSION, f"needs torch {TORCH_VERSION}, was {version}"
     assert torch.backends.cpu.get_cpu_capability() == "DEFAULT"
     torch.set_num_threads(1)
     torch.set_flush_denormal(False)
     OUT.mkdir(parents=True, exist_ok=True)
-    write("torch.txt", "The PyTorch that wrote the numbers, and its defaults.", [f"torch {version}", *defaults()])
+
+
+def main():
+    prepare()
+    write("torch.txt", "The PyTorch that wrote the numbers, and its defaults.", [f"torch {TORCH_VERSION}", *defaults()])
     write("inputs.txt", "Values of the input generator.", inputs_sample())
     for optimizer_class in OPTIMIZERS:
         name = optimizer_class.__name__
