@@ -78,10 +78,10 @@ WS_RULE MovingAverage next_average(const WsAverage& average) {
 /// torch.amp.GradScaler.update.
 WS_RULE void update_scaler(WsScaler& scaler) {
     if (scaler.found_infinity != 0) {
-        scaler.scale *= scaler.backoff_factor;
+        scaler.scale = static_cast<float>(static_cast<double>(scaler.scale) * scaler.backoff_factor);
         scaler.growth_tracker = 0;
     } else if (scaler.growth_tracker + 1 == scaler.growth_interval) {
-        float grown = scaler.scale * scaler.growth_factor;
+        float grown = static_cast<float>(static_cast<double>(scaler.scale) * scaler.growth_factor);
         scaler.scale = is_finite(static_cast<double>(grown)) ? grown : scaler.scale;
         scaler.growth_tracker = 0;
     } else {

@@ -65,9 +65,9 @@ typedef struct WsVerdict {
 
 /** A dynamic gradient scale, torch.amp.GradScaler's: one for any number of optimizers. */
 typedef struct WsScaler {
+    double growth_factor;
+    double backoff_factor;
     float scale;
-    float growth_factor;
-    float backoff_factor;
     int32_t growth_interval;
     int32_t growth_tracker;  /* steps in a row without an infinity */
     uint32_t found_infinity; /* since the last update of the scale */
@@ -149,7 +149,8 @@ WS_STATIC_ASSERT(offsetof(WsChunk, element_count) == 8, "the count follows the b
 WS_STATIC_ASSERT(offsetof(WsChunk, tensor) == 12, "the tensor follows the count");
 WS_STATIC_ASSERT(offsetof(WsTensor, average) == 56, "the average is last");
 WS_STATIC_ASSERT(sizeof(WsVerdict) == 32, "a verdict is 32 bytes");
-WS_STATIC_ASSERT(sizeof(WsScaler) == 24, "a scaler is 24 bytes");
+WS_STATIC_ASSERT(sizeof(WsScaler) == 32, "a scaler is 32 bytes");
+WS_STATIC_ASSERT(offsetof(WsScaler, scale) == 16, "the scale can be read on its own");
 WS_STATIC_ASSERT(sizeof(WsAverage) == 16, "an average is 16 bytes");
 WS_STATIC_ASSERT(sizeof(WsResult) == 32, "a result is 32 bytes");
 WS_STATIC_ASSERT(offsetof(WsControl, verdict) == 48, "the verdict follows the settings");

@@ -6,6 +6,7 @@ import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.MemoryRange;
 import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.Replay;
 import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
@@ -40,6 +41,7 @@ final class FusedStep implements AutoCloseable {
   private Optional<PreparedNorm> norm = Optional.empty();
   private Optional<AveragedParameters> average = Optional.empty();
   private long plainSteps;
+  private long generation;
   private boolean prepared;
   private int rowCapacity;
   private int counterCapacity;
@@ -239,21 +241,13 @@ final class FusedStep implements AutoCloseable {
    * @throws ArithmeticException if the norm is not finite and the options do not allow that
    */
   StepResult run(StepOptions options, List<Slot> slots) {
-    verify();
-    StepControl control = tables.control();
+    decide(options, slots);
     if (options.norm().isEmpty()) {
-      settle(options, control);
-      plainSteps++;
       update();
-      return StepResult.plain(control, plainSteps, options.gradientScale());
+      return result(options);
     }
-    if (norm.isEmpty()) {
-      norm = Optional.of(prepareNorm(slots));
-    }
-    control.ask(options.norm().get());
-    options.average().ifPresent(of -> of.state().leaveToDevice());
-    norm.get().run();
-    StepResult result = StepResult.measured(control, plainSteps);
+    norm.orElseThrow().run();
+    StepResult result = result(options);
     if (options.failsOnNonfinite() && result.skipped()) {
       throw new ArithmeticException(
           "the norm of the gradients must be finite, was %s; nothing was updated"
@@ -261,6 +255,79 @@ final class FusedStep implements AutoCloseable {
     }
     update();
     return result;
+  }
+
+  /** A recorded step, which fits as long as no other steps are prepared. */
+  record Recorded(Replay replay, long generation) {}
+
+  /** Records a step with options, without doing it. */
+  Recorded capture(StepOptions options, List<Slot> slots) {
+    decide(options, slots);
+    send(options);
+    Replay replay =
+        backend.capture(
+            () -> {
+              if (options.norm().isPresent()) {
+                norm.orElseThrow().run();
+              }
+              update();
+            });
+    return new Recorded(replay, generation);
+  }
+
+  /**
+   * Replays a step.
+   *
+   * @throws IllegalStateException if other steps were prepared since it was recorded
+   */
+  StepResult replay(Recorded recorded, StepOptions options, List<Slot> slots) {
+    if (recorded.generation() != generation) {
+      throw new IllegalStateException(
+          "parameters, groups or what they select changed since the step was captured: capture it"
+              + " again");
+    }
+    decide(options, slots);
+    send(options);
+    recorded.replay().run();
+    return result(options);
+  }
+
+  /** Writes what the step's kernels will read. */
+  private void decide(StepOptions options, List<Slot> slots) {
+    verify();
+    StepControl control = tables.control();
+    if (options.norm().isEmpty()) {
+      settle(options, control);
+      return;
+    }
+    if (norm.isEmpty()) {
+      norm = Optional.of(prepareNorm(slots));
+    }
+    control.ask(options.norm().get());
+    if (options.average().isPresent()) {
+      options.average().get().state().leaveToDevice();
+    }
+  }
+
+  private void send(StepOptions options) {
+    if (options.norm().isPresent()) {
+      norm.orElseThrow().send();
+    }
+    for (PreparedStep step : steps) {
+      step.send();
+    }
+  }
+
+  /** Counts a step that was given to the device. */
+  private StepResult result(StepOptions options) {
+    StepControl control = tables.control();
+    if (options.norm().isEmpty()) {
+      plainSteps++;
+      options.average().ifPresent(average -> average.state().count());
+      return StepResult.plain(control, plainSteps, options.gradientScale());
+    }
+    control.passed();
+    return StepResult.measured(control, plainSteps);
   }
 
   private static void settle(StepOptions options, StepControl control) {
@@ -276,7 +343,6 @@ final class FusedStep implements AutoCloseable {
             verdict.largest(),
             verdict.zeroGradients(),
             average.nextWeight()));
-    average.count();
   }
 
   private PreparedNorm prepareNorm(List<Slot> slots) {
@@ -354,6 +420,7 @@ final class FusedStep implements AutoCloseable {
     norm.ifPresent(PreparedNorm::close);
     norm = Optional.empty();
     prepared = false;
+    generation++;
   }
 
   @Override

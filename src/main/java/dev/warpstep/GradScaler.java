@@ -37,8 +37,8 @@ public final class GradScaler implements AutoCloseable {
         new ScalerState(
             device.backend().newStruct(ScalerState.sizeBytes()),
             (float) builder.initScale,
-            (float) builder.growthFactor,
-            (float) builder.backoffFactor,
+            builder.growthFactor,
+            builder.backoffFactor,
             builder.growthInterval);
   }
 
@@ -65,8 +65,7 @@ public final class GradScaler implements AutoCloseable {
    */
   public long scaleAddress() {
     checkOpen();
-    state.struct().send();
-    return state.struct().address();
+    return state.scaleAddress();
   }
 
   /**
@@ -173,12 +172,12 @@ public final class GradScaler implements AutoCloseable {
     /**
      * What the scale is multiplied by after enough steps in a row without an infinity.
      *
-     * @throws IllegalArgumentException if it is not above 1 and finite in fp32
+     * @throws IllegalArgumentException if it is not above 1 and finite
      */
     public Builder growthFactor(double growthFactor) {
-      if (!((float) growthFactor > 1) || Float.isInfinite((float) growthFactor)) {
+      if (!(growthFactor > 1) || Double.isInfinite(growthFactor)) {
         throw new IllegalArgumentException(
-            "GradScaler: growthFactor must be above 1 and finite in fp32, was " + growthFactor);
+            "GradScaler: growthFactor must be above 1 and finite, was " + growthFactor);
       }
       this.growthFactor = growthFactor;
       return this;
@@ -190,7 +189,7 @@ public final class GradScaler implements AutoCloseable {
      * @throws IllegalArgumentException if it is not in (0, 1)
      */
     public Builder backoffFactor(double backoffFactor) {
-      if (!((float) backoffFactor > 0) || !((float) backoffFactor < 1)) {
+      if (!(backoffFactor > 0) || !(backoffFactor < 1)) {
         throw new IllegalArgumentException(
             "GradScaler: backoffFactor must be in (0, 1), was " + backoffFactor);
       }

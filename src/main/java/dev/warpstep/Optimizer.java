@@ -156,12 +156,47 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    * @throws DeviceException as {@link #step()}
    */
   public StepResult step(StepOptions options) {
+    prepare(options);
+    return fusedStep.run(options, slots);
+  }
+
+  /**
+   * Records a step, without doing it, to be replayed with less work for the host: on CUDA as a
+   * graph, captured from the device's stream. On the CPU a replay is a step.
+   *
+   * @param options of every replay
+   * @throws IllegalArgumentException as {@link #step(StepOptions)}, or if the options make a norm
+   *     that is not finite an error, for which the host would have to wait
+   * @throws IllegalStateException as {@link #step(StepOptions)}
+   * @throws WrongThreadException as {@link #step()}
+   * @throws OutOfMemoryError as {@link #step()}
+   * @throws DeviceException if the device fails, for example because its stream is the legacy
+   *     default stream, which cannot be captured
+   */
+  public StepGraph capture(StepOptions options) {
+    if (options.failsOnNonfinite()) {
+      throw new IllegalArgumentException("errorIfNonfinite must be false in a capture, was true");
+    }
+    prepareFor(options);
+    return new StepGraph(this, options, fusedStep.capture(options, slots));
+  }
+
+  /** Replays a step that was captured here. */
+  StepResult replay(FusedStep.Recorded recorded, StepOptions options) {
+    prepare(options);
+    return fusedStep.replay(recorded, options, slots);
+  }
+
+  private void prepare(StepOptions options) {
+    prepareFor(options);
+    options.gradScaler().ifPresent(scaler -> scaler.use(this, options.updatesScaler()));
+  }
+
+  private void prepareFor(StepOptions options) {
     checkOpen();
     options.average().ifPresent(average -> average.use(this));
     options.average().ifPresent(fusedStep::average);
     prepare();
-    options.gradScaler().ifPresent(scaler -> scaler.use(this, options.updatesScaler()));
-    return fusedStep.run(options, slots);
   }
 
   /** Makes the fused step follow whatever changed. */

@@ -65,6 +65,14 @@ public interface Backend extends AutoCloseable {
   PreparedStep prepare(
       Entry entry, List<StepPlan.Tensor> tensors, List<TensorBinding> bindings, Tables tables);
 
+  /**
+   * Records what steps and norm passes give to the device, without doing it. Where there is nothing
+   * to be saved by recording, a replay does the work again.
+   *
+   * @param work runs prepared steps and passes that have sent everything
+   */
+  Replay capture(Runnable work);
+
   /** Waits until all work given so far is done. */
   void synchronize();
 

@@ -13,6 +13,9 @@ public interface PreparedNorm extends AutoCloseable {
    */
   void moveGradient(int tensor, Storage gradient);
 
+  /** Sends whatever changed on the host since the last run, as {@link #run} does by itself. */
+  void send();
+
   /** Runs the pass with the settings that the control was asked for. */
   void run();
 

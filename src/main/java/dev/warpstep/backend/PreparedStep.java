@@ -21,6 +21,9 @@ public interface PreparedStep extends AutoCloseable {
    */
   void moveGradient(int tensor, Storage gradient);
 
+  /** Sends whatever changed on the host since the last run, as {@link #run} does by itself. */
+  void send();
+
   /**
    * Updates every tensor once and advances its counter.
    *

@@ -13,8 +13,8 @@ public final class ScalerState implements AutoCloseable {
   public ScalerState(
       DeviceStruct struct,
       float scale,
-      float growthFactor,
-      float backoffFactor,
+      double growthFactor,
+      double backoffFactor,
       int growthInterval) {
     this.struct = struct;
     MemorySegment raw = struct.host();
@@ -50,6 +50,12 @@ public final class ScalerState implements AutoCloseable {
     struct.send();
     struct.receive();
     return WsScaler.growth_tracker(struct.host());
+  }
+
+  /** Where kernels find the scale itself. */
+  public long scaleAddress() {
+    struct.send();
+    return struct.address() + WsScaler.scale$offset();
   }
 
   /** The struct, for kernels. */

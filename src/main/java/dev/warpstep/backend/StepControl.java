@@ -97,7 +97,7 @@ public final class StepControl implements AutoCloseable {
     struct.send();
   }
 
-  /** A norm pass was given to the device. */
+  /** A norm pass was given to the device: to be called after each. */
   public void passed() {
     verdict = Optional.empty();
     passes++;

@@ -15,9 +15,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 /**
  * {@snippet lang=c :
  * struct WsScaler {
+ *     double growth_factor;
+ *     double backoff_factor;
  *     float scale;
- *     float growth_factor;
- *     float backoff_factor;
  *     int32_t growth_interval;
  *     int32_t growth_tracker;
  *     uint32_t found_infinity;
@@ -31,9 +31,9 @@ public class WsScaler {
     }
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
+        WarpstepPlan.C_DOUBLE.withName("growth_factor"),
+        WarpstepPlan.C_DOUBLE.withName("backoff_factor"),
         WarpstepPlan.C_FLOAT.withName("scale"),
-        WarpstepPlan.C_FLOAT.withName("growth_factor"),
-        WarpstepPlan.C_FLOAT.withName("backoff_factor"),
         WarpstepPlan.C_INT.withName("growth_interval"),
         WarpstepPlan.C_INT.withName("growth_tracker"),
         WarpstepPlan.C_INT.withName("found_infinity")
@@ -44,6 +44,94 @@ public class WsScaler {
      */
     public static final GroupLayout layout() {
         return $LAYOUT;
+    }
+
+    private static final OfDouble growth_factor$LAYOUT = (OfDouble)$LAYOUT.select(groupElement("growth_factor"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * double growth_factor
+     * }
+     */
+    public static final OfDouble growth_factor$layout() {
+        return growth_factor$LAYOUT;
+    }
+
+    private static final long growth_factor$OFFSET = $LAYOUT.byteOffset(groupElement("growth_factor"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * double growth_factor
+     * }
+     */
+    public static final long growth_factor$offset() {
+        return growth_factor$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * double growth_factor
+     * }
+     */
+    public static double growth_factor(MemorySegment struct) {
+        return struct.get(growth_factor$LAYOUT, growth_factor$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * double growth_factor
+     * }
+     */
+    public static void growth_factor(MemorySegment struct, double fieldValue) {
+        struct.set(growth_factor$LAYOUT, growth_factor$OFFSET, fieldValue);
+    }
+
+    private static final OfDouble backoff_factor$LAYOUT = (OfDouble)$LAYOUT.select(groupElement("backoff_factor"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * double backoff_factor
+     * }
+     */
+    public static final OfDouble backoff_factor$layout() {
+        return backoff_factor$LAYOUT;
+    }
+
+    private static final long backoff_factor$OFFSET = $LAYOUT.byteOffset(groupElement("backoff_factor"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * double backoff_factor
+     * }
+     */
+    public static final long backoff_factor$offset() {
+        return backoff_factor$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * double backoff_factor
+     * }
+     */
+    public static double backoff_factor(MemorySegment struct) {
+        return struct.get(backoff_factor$LAYOUT, backoff_factor$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * double backoff_factor
+     * }
+     */
+    public static void backoff_factor(MemorySegment struct, double fieldValue) {
+        struct.set(backoff_factor$LAYOUT, backoff_factor$OFFSET, fieldValue);
     }
 
     private static final OfFloat scale$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("scale"));
@@ -88,94 +176,6 @@ public class WsScaler {
      */
     public static void scale(MemorySegment struct, float fieldValue) {
         struct.set(scale$LAYOUT, scale$OFFSET, fieldValue);
-    }
-
-    private static final OfFloat growth_factor$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("growth_factor"));
-
-    /**
-     * Layout for field:
-     * {@snippet lang=c :
-     * float growth_factor
-     * }
-     */
-    public static final OfFloat growth_factor$layout() {
-        return growth_factor$LAYOUT;
-    }
-
-    private static final long growth_factor$OFFSET = $LAYOUT.byteOffset(groupElement("growth_factor"));
-
-    /**
-     * Offset for field:
-     * {@snippet lang=c :
-     * float growth_factor
-     * }
-     */
-    public static final long growth_factor$offset() {
-        return growth_factor$OFFSET;
-    }
-
-    /**
-     * Getter for field:
-     * {@snippet lang=c :
-     * float growth_factor
-     * }
-     */
-    public static float growth_factor(MemorySegment struct) {
-        return struct.get(growth_factor$LAYOUT, growth_factor$OFFSET);
-    }
-
-    /**
-     * Setter for field:
-     * {@snippet lang=c :
-     * float growth_factor
-     * }
-     */
-    public static void growth_factor(MemorySegment struct, float fieldValue) {
-        struct.set(growth_factor$LAYOUT, growth_factor$OFFSET, fieldValue);
-    }
-
-    private static final OfFloat backoff_factor$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("backoff_factor"));
-
-    /**
-     * Layout for field:
-     * {@snippet lang=c :
-     * float backoff_factor
-     * }
-     */
-    public static final OfFloat backoff_factor$layout() {
-        return backoff_factor$LAYOUT;
-    }
-
-    private static final long backoff_factor$OFFSET = $LAYOUT.byteOffset(groupElement("backoff_factor"));
-
-    /**
-     * Offset for field:
-     * {@snippet lang=c :
-     * float backoff_factor
-     * }
-     */
-    public static final long backoff_factor$offset() {
-        return backoff_factor$OFFSET;
-    }
-
-    /**
-     * Getter for field:
-     * {@snippet lang=c :
-     * float backoff_factor
-     * }
-     */
-    public static float backoff_factor(MemorySegment struct) {
-        return struct.get(backoff_factor$LAYOUT, backoff_factor$OFFSET);
-    }
-
-    /**
-     * Setter for field:
-     * {@snippet lang=c :
-     * float backoff_factor
-     * }
-     */
-    public static void backoff_factor(MemorySegment struct, float fieldValue) {
-        struct.set(backoff_factor$LAYOUT, backoff_factor$OFFSET, fieldValue);
     }
 
     private static final OfInt growth_interval$LAYOUT = (OfInt)$LAYOUT.select(groupElement("growth_interval"));

@@ -6,6 +6,7 @@ import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.Replay;
 import dev.warpstep.backend.ScalerState;
 import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
@@ -152,6 +153,22 @@ public final class CpuBackend implements Backend {
       List<StepPlan.Tensor> tensors, List<Storage> gradients, StepControl control) {
     checkOpen();
     return new CpuNorm(team, isa.index(), tensors, gradients, control);
+  }
+
+  @Override
+  public Replay capture(Runnable work) {
+    checkOpen();
+    return new Replay() {
+      @Override
+      public void run() {
+        work.run();
+      }
+
+      @Override
+      public void close() {
+        // Nothing was recorded.
+      }
+    };
   }
 
   /** Steps return when they are done. */

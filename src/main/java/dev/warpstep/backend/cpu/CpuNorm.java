@@ -80,6 +80,11 @@ final class CpuNorm implements PreparedNorm, ThreadTeam.Job {
   }
 
   @Override
+  public void send() {
+    // Everything is where the library reads it.
+  }
+
+  @Override
   public void run() {
     infinity = control.settings().infinityNorm() ? 1 : 0;
     if (plan.elementCount() < INLINE_ELEMENTS) {
@@ -98,7 +103,6 @@ final class CpuNorm implements PreparedNorm, ThreadTeam.Job {
           "memory of a gradient was freed while step() ran: nothing was updated", thrown);
     }
     WarpstepNative.ws_conclude(control.host(), allPartials, tileCount);
-    control.passed();
   }
 
   @Override

@@ -210,6 +210,11 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   }
 
   @Override
+  public void send() {
+    // Everything is where the library reads it.
+  }
+
+  @Override
   public List<String> run() {
     for (Tensor tensor : tensors) {
       tensor.step = tables.counter(tensor.counter) + 1;

@@ -5,6 +5,7 @@ import dev.warpstep.backend.DeviceStruct;
 import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
+import dev.warpstep.backend.Replay;
 import dev.warpstep.backend.ScalerState;
 import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
@@ -190,6 +191,12 @@ public final class CudaBackend implements Backend {
               arena.allocateFrom(ValueLayout.JAVA_LONG, scaler.struct().address()));
       context.driver().check("cuLaunchKernel", launch.launch());
     }
+  }
+
+  @Override
+  public Replay capture(Runnable work) {
+    checkOpen();
+    return new CudaGraph(context, work);
   }
 
   @Override

@@ -77,15 +77,19 @@ final class CudaNorm implements PreparedNorm {
   }
 
   @Override
-  public void run() {
+  public void send() {
     NormSettings settings = control.settings();
     send(settings.scaler());
     send(settings.average());
     control.send();
     plan.send();
-    KernelLauncher.Launch launch = settings.infinityNorm() ? infinityNorm : norm;
+  }
+
+  @Override
+  public void run() {
+    send();
+    KernelLauncher.Launch launch = control.settings().infinityNorm() ? infinityNorm : norm;
     context.driver().check("cuLaunchKernel", launch.launch());
-    control.passed();
   }
 
   private static void send(Optional<DeviceStruct> struct) {

@@ -113,9 +113,14 @@ final class CudaStep implements PreparedStep {
   }
 
   @Override
-  public List<String> run() {
+  public void send() {
     tables.beforeLaunch();
     plan.send();
+  }
+
+  @Override
+  public List<String> run() {
+    send();
     context.driver().check("cuLaunchKernel", launch.launch());
     return List.of();
   }

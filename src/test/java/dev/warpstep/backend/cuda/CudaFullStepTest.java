@@ -1,6 +1,7 @@
 package dev.warpstep.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpstep.AveragedParameters;
@@ -8,10 +9,14 @@ import dev.warpstep.Device;
 import dev.warpstep.GradScaler;
 import dev.warpstep.NormType;
 import dev.warpstep.Optimizer;
+import dev.warpstep.Parameter;
+import dev.warpstep.SGD;
+import dev.warpstep.StepGraph;
 import dev.warpstep.StepOptions;
 import dev.warpstep.StepResult;
 import dev.warpstep.backend.cuda.Simulator.BlockOrder;
 import dev.warpstep.backend.cuda.Twins.Shape;
+import dev.warpstep.error.DeviceException;
 import dev.warpstep.rules.RuleUnderTest;
 import dev.warpstep.rules.RulesUnderTest;
 import java.util.ArrayList;
@@ -21,6 +26,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.stream.Stream;
+import jcuda.driver.CUresult;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.TestFactory;
@@ -233,5 +239,119 @@ class CudaFullStepTest {
             }
           }
         });
+  }
+
+  /** Learning rate, scale, step number and gradients change between replays. */
+  @TestFactory
+  Stream<DynamicTest> aReplayHasTheBitsOfAStep() {
+    List<Shape> shapes =
+        List.of(new Shape(9_001, 0), new Shape(3, 1), new Shape(0, 0), new Shape(8_192, 2));
+    return oneRuleOfEachKernel().stream()
+        .map(
+            rule ->
+                DynamicTest.dynamicTest(
+                    rule.name(),
+                    () -> {
+                      for (Set<Feature> features : COMBINATIONS) {
+                        if (!features.contains(Feature.SCALER_ALONE)) {
+                          replay(rule, features, shapes);
+                        }
+                      }
+                    }));
+  }
+
+  private static void replay(RuleUnderTest rule, Set<Feature> features, List<Shape> shapes) {
+    try (Device cpu = Device.cpu(1);
+        Device cuda = Device.cuda();
+        Twins twins = new Twins(rule.builder(), shapes, 2, SEED, cpu, cuda);
+        Side onCpu = new Side(features, twins.cpu());
+        Side onCuda = new Side(features, twins.cuda())) {
+      twins.finiteGradients(0, Set.of());
+      try (StepGraph graph = twins.cuda().capture(onCuda.options)) {
+        for (int step = 0; step < 6; step++) {
+          String what = "%s with %s, replay %d".formatted(rule, features, step + 1);
+          twins.lr(step % 2, 0.01 * (step + 1));
+          if (step == 3) {
+            twins.gradients(step, Set.of());
+          } else {
+            twins.finiteGradients(step, Set.of());
+          }
+          StepResult expected = twins.cpu().step(onCpu.options);
+          StepResult actual = step == 4 ? twins.cuda().step(onCuda.options) : graph.replay();
+          assertEquals(expected.norm(), actual.norm(), what);
+          assertEquals(expected.skipped(), actual.skipped(), what);
+          assertEquals(expected.appliedSteps(), actual.appliedSteps(), what);
+          twins.check(what);
+          onCpu.average.ifPresent(
+              average -> twins.checkAverages(average, onCuda.average.orElseThrow(), what));
+        }
+      }
+    }
+  }
+
+  @Test
+  void aReplayIsOneLaunchOfAGraphAndNothingElse() {
+    Simulator simulator = CudaUnderTest.simulator();
+    try (Device cuda = Device.cuda();
+        Parameter parameter = Parameter.allocate(cuda, "p", 1_000);
+        Optimizer optimizer =
+            RulesUnderTest.ALL.getLast().builder().get().build(cuda, List.of(parameter));
+        StepGraph graph = optimizer.capture(StepOptions.builder().maxNorm(1).build())) {
+      assertEquals(0, simulator.launches(), "a capture does nothing");
+      graph.replay();
+      long graphs = simulator.graphLaunches();
+      long launches = simulator.launches();
+      long copies = simulator.copies();
+      long waits = simulator.synchronisations();
+      StepResult result = graph.replay();
+      assertEquals(1, simulator.graphLaunches() - graphs);
+      assertEquals(2, simulator.launches() - launches);
+      assertEquals(0, simulator.copies() - copies);
+      assertEquals(0, simulator.synchronisations() - waits);
+      assertEquals(2, result.appliedSteps());
+    }
+  }
+
+  @Test
+  void aGraphThatDoesNotFitAnyMoreIsRefused() {
+    try (Device cuda = Device.cuda();
+        Parameter parameter = Parameter.allocate(cuda, "p", 10);
+        Optimizer optimizer = SGD.builder().build(cuda, List.of(parameter))) {
+      StepGraph graph = optimizer.capture(StepOptions.none());
+      graph.replay();
+      parameter.clearGradient();
+      assertThrows(IllegalStateException.class, graph::replay);
+      parameter.restoreGradient();
+      assertThrows(IllegalStateException.class, graph::replay);
+      graph.close();
+      graph.close();
+      assertThrows(IllegalStateException.class, graph::replay);
+      StepOptions waits = StepOptions.builder().errorIfNonfinite(true).build();
+      assertThrows(IllegalArgumentException.class, () -> optimizer.capture(waits));
+      optimizer.capture(StepOptions.none()).close();
+      optimizer.step();
+    }
+  }
+
+  /** The stream can be used afterwards. */
+  @Test
+  void aCaptureThatFailsLeavesTheStreamAsItWas() {
+    Simulator simulator = CudaUnderTest.simulator();
+    for (String call :
+        List.of(
+            "cuStreamBeginCapture",
+            "cuLaunchKernel",
+            "cuStreamEndCapture",
+            "cuGraphInstantiateWithFlags")) {
+      try (Device cuda = Device.cuda();
+          Parameter parameter = Parameter.allocate(cuda, "p", 10);
+          Optimizer optimizer = SGD.builder().build(cuda, List.of(parameter))) {
+        optimizer.step();
+        simulator.failCall(Optional.of(call), 1, CUresult.CUDA_ERROR_INVALID_VALUE, false);
+        assertThrows(DeviceException.class, () -> optimizer.capture(StepOptions.none()), call);
+        optimizer.step();
+        parameter.toArray();
+      }
+    }
   }
 }
