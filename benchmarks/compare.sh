@@ -58,6 +58,10 @@ for ((round = 1; round <= rounds; round++)); do
       [[ $djl == none ]] || djl_run "rule=$rule model=$model samples=$samples"
     done
   done
+  for model in ${models//,/ }; do
+    java_run FullStepRun "model=$model samples=$samples"
+    [[ $python == none ]] || torch_run rule=adamw "model=$model" "samples=$samples"
+  done
   java_run PairedRun "figure=unfused,decayed rule=$rules model=mlp_100k,resnet50 pairs=$pairs"
 done
 python3 benchmarks/report.py "$raw" >"$results/$name.md"

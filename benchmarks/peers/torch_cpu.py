@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Times PyTorch's optimizers on the CPU and prints one line of JSON per measurement.
 
-  torch_cpu.py [rule=adam,rmsprop,sgd_momentum] [model=...] [way=forloop,foreach,fused] [threads=2] [samples=11]
+  torch_cpu.py [rule=adam,rmsprop,sgd_momentum,adamw] [model=...] [way=forloop,foreach,fused,full] [threads=2] [samples=11]
 
 Needs Python 3 with torch==2.13.0, the CPU build:
 
@@ -9,7 +9,9 @@ Needs Python 3 with torch==2.13.0, the CPU build:
 
 Rules, settings, sizes, data and samples are those of PairedRun.java. `fused` is torch.optim.Adam(fused=True), which
 calls torch._fused_adam_ for all tensors at once after it has counted the steps of each; both are part of what a user
-waits for.
+waits for. `full` is a whole step after the backward pass, AdamW(fused=True) with what PyTorch offers for the rest: GradScaler's
+unscale_, clip_grad_norm_, step and update, _foreach_lerp_ for the moving average, _foreach_zero_. Gradients are filled anew
+before each step, untimed.
 """
 import json
 import statistics
@@ -52,6 +54,7 @@ RULES = {
     "adam": (torch.optim.Adam, {}, 28, ["forloop", "foreach", "fused"]),
     "rmsprop": (torch.optim.RMSprop, {}, 20, ["forloop", "foreach"]),
     "sgd_momentum": (torch.optim.SGD, {"momentum": 0.9}, 20, ["forloop", "foreach", "fused"]),
+    "adamw": (torch.optim.AdamW, {}, 44, ["full"]),
 }
 
 
@@ -80,8 +83,31 @@ def measure(optimizer, params, samples, steps):
     return millis
 
 
+def measure_full(optimizer, params, samples, steps):
+    scaler = torch.amp.GradScaler("cpu")
+    scaler.scale(torch.ones(1))
+    averages = [p.detach().clone() for p in params]
+    values = [p.detach() for p in params]
+    gradients = [p.grad.clone() for p in params]
+    millis = []
+    end = time.perf_counter() + WARM_UP_SECONDS
+    while len(millis) < samples * steps:
+        torch._foreach_neg_(gradients)
+        torch._foreach_copy_([p.grad for p in params], gradients)
+        begin = time.perf_counter()
+        scaler.unscale_(optimizer)
+        torch.nn.utils.clip_grad_norm_(params, 1.0)
+        scaler.step(optimizer)
+        scaler.update()
+        torch._foreach_lerp_(averages, values, 0.001)
+        torch._foreach_zero_([p.grad for p in params])
+        if begin > end:
+            millis.append((time.perf_counter() - begin) * 1e3)
+    return millis
+
+
 def main():
-    options = {"rule": ",".join(RULES), "model": ",".join(MODELS), "way": "forloop,foreach,fused", "threads": "2",
+    options = {"rule": "adam,rmsprop,sgd_momentum", "model": ",".join(MODELS), "way": "forloop,foreach,fused,full", "threads": "2",
                "samples": "11"}
     for argument in sys.argv[1:]:
         key, _, value = argument.partition("=")
@@ -96,16 +122,17 @@ def main():
             for way in [way for way in options["way"].split(",") if way in ways]:
                 params = parameters(MODELS[model])
                 count = sum(MODELS[model])
-                flags = {"foreach": way == "foreach", **({"fused": True} if way == "fused" else {})}
+                flags = {"foreach": way == "foreach", **({"fused": True} if way in ("fused", "full") else {})}
                 optimizer = cls(params, lr=LR, **settings, **flags)
                 steps = max(1, min(200, 20_000_000 // count))
-                millis = measure(optimizer, params, int(options["samples"]), steps)
+                measured = measure_full if way == "full" else measure
+                millis = measured(optimizer, params, int(options["samples"]), steps)
                 quartiles = statistics.quantiles(millis, n=4, method="inclusive")
                 print(json.dumps({
-                    "what": "step", "library": "torch", "version": torch.__version__, "way": way, "rule": rule,
+                    "what": "step", "library": "torch", "version": torch.__version__, "way": "full step" if way == "full" else way, "rule": rule,
                     "model": model, "rows": "normal", "threads": torch.get_num_threads(),
                     "ms": statistics.median(millis), "ms_p25": quartiles[0], "ms_p75": quartiles[2],
-                    "samples": len(millis), "steps_per_sample": steps, "parameters": count,
+                    "samples": len(millis), "steps_per_sample": 1 if way == "full" else steps, "parameters": count,
                     "bytes_per_parameter": bytes_per_parameter}), flush=True)
 
 

@@ -25,9 +25,11 @@
 namespace warpstep {
 namespace {
 
+// Inlined always: behind a call, coefficients could be among the floats that are stored, and nothing would be vectorised.
 template <class Rule, size_t... I>
-void update_cells(const typename Rule::Coefficients& coefficients, const WsSpan& span, const float* gradient,
-                  std::index_sequence<I...>) {
+inline __attribute__((always_inline)) void update_cells(const typename Rule::Coefficients& coefficients,
+                                                        const WsSpan& span, const float* gradient,
+                                                        std::index_sequence<I...>) {
     float* parameter = span.parameter;
     float* state[sizeof...(I) + 1] = {span.states[I]..., nullptr};
     int64_t count = span.count;
@@ -64,7 +66,7 @@ void update_average(const WsVerdict& verdict, float* average, const float* param
     }
 }
 
-WsSpan block_of(const WsSpan& span, int64_t begin) {
+WsSpan block_of(const WsSpan& span, int64_t begin, int64_t most) {
     WsSpan block = span;
     block.parameter += begin;
     block.gradient += begin;
@@ -72,7 +74,7 @@ WsSpan block_of(const WsSpan& span, int64_t begin) {
         state = state == nullptr ? nullptr : state + begin;
     }
     block.average = span.average == nullptr ? nullptr : span.average + begin;
-    block.count = span.count - begin < kBlock ? span.count - begin : kBlock;
+    block.count = span.count - begin < most ? span.count - begin : most;
     return block;
 }
 
@@ -84,14 +86,11 @@ void update(const WsRow* row, int64_t step, const WsVerdict& verdict, const WsSp
     typename Rule::Coefficients coefficients = Rule::coefficients(hyper, step);
     bool treats = verdict.multiplier != 1.0f || verdict.largest < __builtin_inff();
     bool averages = verdict.average != 0 && span.average != nullptr;
-    if (!treats && !averages && verdict.zero_gradients == 0) {
-        update_cells<Rule>(coefficients, span, span.gradient, states);
-        return;
-    }
     // A parameter that only its average follows has itself as gradient.
     bool zeroes = verdict.zero_gradients != 0 && span.gradient != span.parameter;
-    for (int64_t begin = 0; begin < span.count; begin += kBlock) {
-        WsSpan block = block_of(span, begin);
+    int64_t stride = treats || averages || zeroes ? kBlock : span.count;
+    for (int64_t begin = 0; begin < span.count; begin += stride) {
+        WsSpan block = block_of(span, begin, stride);
         float gradient[kBlock];
         if (treats) {
             treat(verdict, block.gradient, gradient, block.count);
