@@ -92,7 +92,7 @@ def steps(rows):
         print(f"### {rule}, {model} ({group[0]['parameters']:,} parameters), {threads} threads\n")
         ways = grouped(group, "library", "way", "rows")
         ours = next((of for (library, way, kind), of in ways.items()
-                     if (library, way, kind) == ("warpstep", "native", "normal")), None)
+                     if library == "warpstep" and way in ("native", "full step") and kind == "normal"), None)
         out = []
         for (library, way, kind), of in ways.items():
             moved = of[0]["bytes_per_parameter"] * of[0]["parameters"]
@@ -122,7 +122,7 @@ def jmh(rows):
     print("## JMH\n")
     for (benchmark,), group in grouped(rows, "benchmark").items():
         print(f"### {benchmark}\n")
-        parameters = [key for key in ("rule", "model", "memory", "rows", "threads", "launcher", "current", "tensors")
+        parameters = [key for key in ("rule", "model", "memory", "rows", "threads", "launcher", "current", "tensors", "way")
                       if key in group[0]]
         unit = "ns" if "ns" in group[0] else "us"
         table(parameters + [unit.replace("u", "µ"), "± 99.9 %", "MB moved", "GB/s", "share of probe", "B per step"],

@@ -42,6 +42,7 @@ final class FusedStep implements AutoCloseable {
   private Optional<AveragedParameters> average = Optional.empty();
   private long plainSteps;
   private long generation;
+  private boolean capturing;
   private boolean prepared;
   private int rowCapacity;
   private int counterCapacity;
@@ -230,7 +231,7 @@ final class FusedStep implements AutoCloseable {
   /** Runs every prepared step; allocates nothing. */
   void run() {
     verify();
-    tables.control().settle(Verdict.NEUTRAL);
+    tables.control().settle();
     plainSteps++;
     update();
   }
@@ -253,8 +254,20 @@ final class FusedStep implements AutoCloseable {
           "the norm of the gradients must be finite, was %s; nothing was updated"
               .formatted(result.norm().getAsDouble()));
     }
-    update();
+    updateAfterNorm();
     return result;
+  }
+
+  /** The norm pass has counted the step already, with its scaler and its average. */
+  private void updateAfterNorm() {
+    try {
+      update();
+    } catch (DeviceLostException e) {
+      throw e;
+    } catch (DeviceException e) {
+      throw new DeviceException(
+          e, "the norm pass before it had counted the step in gradient scale and average");
+    }
   }
 
   /** A recorded step, which fits as long as no other steps are prepared. */
@@ -264,15 +277,20 @@ final class FusedStep implements AutoCloseable {
   Recorded capture(StepOptions options, List<Slot> slots) {
     decide(options, slots);
     send(options);
-    Replay replay =
-        backend.capture(
-            () -> {
-              if (options.norm().isPresent()) {
-                norm.orElseThrow().run();
-              }
-              update();
-            });
-    return new Recorded(replay, generation);
+    capturing = true;
+    try {
+      Replay replay =
+          backend.capture(
+              () -> {
+                if (options.norm().isPresent()) {
+                  norm.orElseThrow().run();
+                }
+                update();
+              });
+      return new Recorded(replay, generation);
+    } finally {
+      capturing = false;
+    }
   }
 
   /**
@@ -388,7 +406,7 @@ final class FusedStep implements AutoCloseable {
     } catch (DeviceLostException e) {
       throw e; // and with it all values
     } catch (DeviceException e) {
-      if (step == 0) {
+      if (step == 0 || capturing) { // nothing was updated
         throw e;
       }
       throw new DeviceException(

@@ -14,6 +14,7 @@ import java.util.Optional;
 public final class StepControl implements AutoCloseable {
   private final DeviceStruct struct;
   private Optional<Verdict> verdict = Optional.empty();
+  private boolean neutral;
   private Optional<NormSettings> settings = Optional.empty();
   private long passes;
 
@@ -34,7 +35,7 @@ public final class StepControl implements AutoCloseable {
    */
   public StepControl(DeviceStruct struct) {
     this.struct = struct;
-    settle(Verdict.NEUTRAL);
+    settle();
   }
 
   /** What a control needs. */
@@ -42,11 +43,20 @@ public final class StepControl implements AutoCloseable {
     return WsControl.sizeof();
   }
 
+  /** Lets the next step update and do nothing else; without any work if the last one did. */
+  public void settle() {
+    if (!neutral) {
+      settle(Verdict.NEUTRAL);
+      neutral = true;
+    }
+  }
+
   /** Decides how the next step treats gradients, without a norm pass. */
   public void settle(Verdict next) {
     if (verdict.isPresent() && verdict.get().equals(next)) {
       return;
     }
+    neutral = false;
     MemorySegment raw = WsControl.verdict(struct.host());
     WsVerdict.multiplier(raw, next.multiplier());
     WsVerdict.largest(raw, next.largest());
@@ -100,6 +110,7 @@ public final class StepControl implements AutoCloseable {
   /** A norm pass was given to the device: to be called after each. */
   public void passed() {
     verdict = Optional.empty();
+    neutral = false;
     passes++;
   }
 

@@ -1,9 +1,12 @@
 package dev.warpstep.benchmarks;
 
 import dev.warpstep.Adam;
+import dev.warpstep.AveragedParameters;
 import dev.warpstep.Device;
 import dev.warpstep.Optimizer;
 import dev.warpstep.Parameter;
+import dev.warpstep.StepGraph;
+import dev.warpstep.StepOptions;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -31,9 +34,10 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What {@code step()} on a CUDA device costs the host when nothing changed, by launcher. On the
- * software driver the calls of a launch only return, so that nothing but the façade and the binding
- * is left; on the real one its own time comes on top.
+ * What a step on a CUDA device costs the host when nothing changed, by launcher: an update alone, a
+ * full step of two launches, and the full step as a captured graph. On the software driver the
+ * calls of a launch only return, so that nothing but the façade and the binding is left; on the
+ * real one its own time comes on top.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)
@@ -49,8 +53,12 @@ public class LaunchOverheadBenchmark {
   @Param({"panama", "jcuda"})
   String launcher;
 
-  @Param({"10", "1000"})
+  @Param({"1000"})
   int tensors;
+
+  /** What is called. */
+  @Param({"step", "full", "replay"})
+  String way;
 
   /** Whether the device's context is current, as in a program that uses JCuda itself. */
   @Param({"true", "false"})
@@ -59,6 +67,9 @@ public class LaunchOverheadBenchmark {
   private final CUdevice device0 = new CUdevice();
   private Device device;
   private Optimizer optimizer;
+  private AveragedParameters average;
+  private StepOptions options;
+  private StepGraph graph;
 
   /** Allocates, and lets the software driver only answer from now on. */
   @Setup
@@ -72,6 +83,11 @@ public class LaunchOverheadBenchmark {
                 IntStream.range(0, tensors)
                     .mapToObj(i -> Parameter.allocate(device, "p" + i, SIZE))
                     .toList());
+    average = AveragedParameters.ema(optimizer, 0.999);
+    options = StepOptions.builder().maxNorm(1).average(average).zeroGrad(true).build();
+    optimizer.step(options);
+    graph = optimizer.capture(options);
+    graph.replay();
     optimizer.step();
     device.synchronize();
     if (current) {
@@ -91,6 +107,8 @@ public class LaunchOverheadBenchmark {
       check(JCudaDriver.cuCtxPopCurrent(new CUcontext()));
       check(JCudaDriver.cuDevicePrimaryCtxRelease(device0));
     }
+    graph.close();
+    average.close();
     optimizer.close();
     device.close();
   }
@@ -120,6 +138,10 @@ public class LaunchOverheadBenchmark {
   /** One step of the whole model. */
   @Benchmark
   public void step() {
-    optimizer.step();
+    switch (way) {
+      case "step" -> optimizer.step();
+      case "full" -> optimizer.step(options);
+      default -> graph.replay();
+    }
   }
 }

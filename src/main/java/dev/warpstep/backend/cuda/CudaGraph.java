@@ -15,6 +15,13 @@ final class CudaGraph implements Replay, CudaContext.Held {
   private final IntSupplier launch;
   private boolean closed;
 
+  /** A graph of which can be told whether there is one. */
+  private static final class Captured extends CUgraph {
+    boolean exists() {
+      return getNativePointer() != 0;
+    }
+  }
+
   /**
    * @param work launches and nothing else: what else the driver is asked for on the way, it refuses
    * @throws DeviceException if the driver fails; the stream captures no more then
@@ -37,13 +44,16 @@ final class CudaGraph implements Replay, CudaContext.Held {
     int mode = CUstreamCaptureMode.CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
     context.call(
         "cuStreamBeginCapture", () -> JCudaDriver.cuStreamBeginCapture(context.stream(), mode));
-    CUgraph graph = new CUgraph();
+    Captured graph = new Captured();
     IntSupplier end = () -> JCudaDriver.cuStreamEndCapture(context.stream(), graph);
     try {
       work.run();
       context.call("cuStreamEndCapture", end);
     } catch (RuntimeException e) {
       context.tidy(end); // a stream that still captures does nothing else
+      if (graph.exists()) {
+        context.tidy(() -> JCudaDriver.cuGraphDestroy(graph));
+      }
       throw e;
     }
     return graph;

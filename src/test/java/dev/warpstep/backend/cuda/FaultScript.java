@@ -7,6 +7,8 @@ import dev.warpstep.Optimizer;
 import dev.warpstep.ParamGroup;
 import dev.warpstep.Parameter;
 import dev.warpstep.StateDict;
+import dev.warpstep.StepGraph;
+import dev.warpstep.StepOptions;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
@@ -37,6 +39,9 @@ final class FaultScript implements AutoCloseable {
     STEP_AFTER_SAVING,
     LOAD,
     STEP_AFTER_LOADING,
+    FULL_STEP,
+    LATER_FULL_STEP,
+    REPLAY,
     READ,
     SYNCHRONIZE,
     CLOSE_OPTIMIZER,
@@ -45,7 +50,7 @@ final class FaultScript implements AutoCloseable {
 
     /** Whether something is given back, be it an old plan. */
     boolean givesBack() {
-      return name().startsWith("CLOSE") || this == STEP_WITHOUT_A_GRADIENT;
+      return name().startsWith("CLOSE") || this == STEP_WITHOUT_A_GRADIENT || this == REPLAY;
     }
   }
 
@@ -65,6 +70,9 @@ final class FaultScript implements AutoCloseable {
   }
 
   private static final int SIZE = 300;
+
+  private static final StepOptions FULL =
+      StepOptions.builder().gradientScale(2).maxNorm(0.5).clipValue(0.01).build();
 
   private final CallersMemory memory = new CallersMemory();
   private final float[] values = random(SIZE, 1);
@@ -141,6 +149,12 @@ final class FaultScript implements AutoCloseable {
       }
       case SAVE -> saved = Optional.of(optimizer.orElseThrow().stateDict());
       case LOAD -> optimizer.orElseThrow().loadStateDict(saved.orElseThrow());
+      case FULL_STEP, LATER_FULL_STEP -> optimizer.orElseThrow().step(FULL);
+      case REPLAY -> {
+        try (StepGraph graph = optimizer.orElseThrow().capture(FULL)) {
+          graph.replay();
+        }
+      }
       case READ -> read = boxed(own.orElseThrow().toArray());
       case SYNCHRONIZE -> device.orElseThrow().synchronize();
       case CLOSE_OPTIMIZER -> {
