@@ -7,6 +7,7 @@ import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.OptionalDouble;
 
 /**
  * Parameters that share hyper-parameters. Settings made before the group joins an optimizer
@@ -26,6 +27,7 @@ public final class ParamGroup {
   private final List<Parameter> parameters;
   private final double[] values = new double[HyperParameter.values().length];
   private Optional<Optimizer> optimizer = Optional.empty();
+  private OptionalDouble initialLr = OptionalDouble.empty();
   private int index;
   private boolean changed;
 
@@ -78,6 +80,26 @@ public final class ParamGroup {
    */
   public ParamGroup lr(double lr) {
     return set(HyperParameter.LR, lr);
+  }
+
+  /**
+   * The learning rate that schedules start from: the one the group had when its first schedule was
+   * made. Empty before that, and after its optimizer was closed.
+   */
+  public OptionalDouble initialLr() {
+    return initialLr;
+  }
+
+  /**
+   * Sets the learning rate that schedules made from now on start from.
+   *
+   * @return this
+   * @throws IllegalArgumentException if it is negative, NaN or infinite
+   */
+  public ParamGroup initialLr(double newInitialLr) {
+    HyperParameter.LR.check("initial value", newInitialLr);
+    initialLr = OptionalDouble.of(newInitialLr);
+    return this;
   }
 
   /**
@@ -172,6 +194,7 @@ public final class ParamGroup {
   /** Keeps its settings, and is free to join another optimizer. */
   void leave() {
     optimizer = Optional.empty();
+    initialLr = OptionalDouble.empty();
     changed = false;
   }
 

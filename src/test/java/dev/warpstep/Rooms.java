@@ -50,6 +50,15 @@ final class Rooms {
               within("dev.warpstep.backend").or(within("dev.warpstep.plan")).or(LAYOUT)),
           new Room("the façade knows no memory layouts", "dev.warpstep"::equals, LAYOUT),
           new Room(
+              "the façade knows no schedules", "dev.warpstep"::equals, within("dev.warpstep.lr")),
+          new Room(
+              "schedules know the façade alone",
+              within("dev.warpstep.lr"),
+              within("dev.warpstep")
+                  .and(FACADE.negate())
+                  .and(within("dev.warpstep.lr").negate())
+                  .or(within("java.lang.foreign"))),
+          new Room(
               "plan knows neither façade nor backends",
               within("dev.warpstep.plan"),
               within("dev.warpstep").and(within("dev.warpstep.plan").negate())),
