@@ -13,6 +13,10 @@ import java.util.Optional;
  */
 public final class StepControl implements AutoCloseable {
   private final DeviceStruct struct;
+
+  /** A slice, made once: a step asks for it and allocates nothing. */
+  private final MemorySegment verdictMemory;
+
   private Optional<Verdict> verdict = Optional.empty();
   private boolean neutral;
   private Optional<NormSettings> settings = Optional.empty();
@@ -35,6 +39,7 @@ public final class StepControl implements AutoCloseable {
    */
   public StepControl(DeviceStruct struct) {
     this.struct = struct;
+    this.verdictMemory = WsControl.verdict(struct.host());
     settle();
   }
 
@@ -57,7 +62,7 @@ public final class StepControl implements AutoCloseable {
       return;
     }
     neutral = false;
-    MemorySegment raw = WsControl.verdict(struct.host());
+    MemorySegment raw = verdictMemory;
     WsVerdict.multiplier(raw, next.multiplier());
     WsVerdict.largest(raw, next.largest());
     WsVerdict.skip(raw, 0);
@@ -144,12 +149,12 @@ public final class StepControl implements AutoCloseable {
 
   /** Whether the verdict, after a norm pass that is done, is to update nothing. */
   public boolean skips() {
-    return WsVerdict.skip(WsControl.verdict(struct.host())) != 0;
+    return WsVerdict.skip(verdictMemory) != 0;
   }
 
   /** The verdict in the host's copy. */
   public MemorySegment verdict() {
-    return WsControl.verdict(struct.host());
+    return verdictMemory;
   }
 
   /** The host's copy. */
