@@ -16,7 +16,12 @@ import picocli.CommandLine.ParameterException;
     description = "Fused optimizers for Java, checked, and side by side with unfused ones.",
     mixinStandardHelpOptions = true,
     versionProvider = Main.Version.class,
-    subcommands = {TrainCommand.class, CurvesCommand.class, SelfcheckCommand.class})
+    subcommands = {
+      TrainCommand.class,
+      CurvesCommand.class,
+      ScheduleCommand.class,
+      SelfcheckCommand.class
+    })
 public final class Main {
   private Main() {}
 

@@ -74,6 +74,11 @@ final class RunOptions {
 
   /** A file to be written in the output directory, which exists now. */
   Path outputFile(String name) {
+    return outputFile(output, name, command.commandLine());
+  }
+
+  /** A file to be written in a directory, which exists now. */
+  static Path outputFile(Path output, String name, CommandLine commandLine) {
     try {
       Path directory = Files.createDirectories(output);
       if (!Files.isWritable(directory)) {
@@ -82,7 +87,7 @@ final class RunOptions {
       return directory.resolve(name);
     } catch (IOException e) {
       throw new ParameterException(
-          command.commandLine(),
+          commandLine,
           "--output %s: must be a directory that can be written, was not: %s".formatted(output, e),
           e);
     }

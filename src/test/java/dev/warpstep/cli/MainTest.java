@@ -12,6 +12,7 @@ import java.io.PrintWriter;
 import java.io.StringWriter;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.regex.Matcher;
@@ -101,6 +102,52 @@ final class MainTest {
     assertPicture("curves.png");
   }
 
+  static Stream<String> schedules() {
+    return Stream.of(
+        "step --set step_size=10 --set gamma=0.5",
+        "multi_step --set milestones=20,40",
+        "constant",
+        "linear --set start_factor=0.1",
+        "exponential --set gamma=0.9",
+        "polynomial --set total_iters=50 --set power=2",
+        "cosine_annealing --set t_max=50",
+        "cosine_annealing_warm_restarts --set t_0=10 --set t_mult=2",
+        "cyclic --set base_lr=0.01 --set max_lr=0.1 --set step_size_up=8",
+        "one_cycle --set max_lr=0.1 --set total_steps=60",
+        "swa --set swa_lr=0.01",
+        "warmup_cosine --set warmup_epochs=5 --set total_epochs=60",
+        "exponential --set gamma=0.9 --warmup 5");
+  }
+
+  @ParameterizedTest
+  @MethodSource("schedules")
+  void drawsSchedules(String arguments) throws IOException {
+    List<String> all = new ArrayList<>(List.of(("schedule " + arguments).split(" ")));
+    all.addAll(List.of("--lr", "0.1", "--epochs", "60", "--output", output()));
+
+    int status = run(all.toArray(String[]::new));
+
+    assertEquals(0, status, err::toString);
+    assertTrue(out.toString().startsWith("epoch "), out::toString);
+    assertPicture("schedule.png");
+  }
+
+  @Test
+  void printsTheLearningRatesOfASchedule() {
+    run(
+        "schedule",
+        "cosine_annealing",
+        "--set",
+        "t_max=40",
+        "--epochs",
+        "41",
+        "--output",
+        output());
+
+    List<String> rows = out.toString().lines().map(line -> line.replaceAll(" +", " ")).toList();
+    assertTrue(rows.containsAll(List.of("0 0.1", "20 0.05", "40 0.0")), rows::toString);
+  }
+
   @Test
   void printsTheSameLossesForTheSameSeedOnAnyNumberOfThreads() {
     List<String> losses = Stream.of("cpu:1", "cpu:3").map(this::lossesOfCurves).toList();
@@ -136,6 +183,30 @@ final class MainTest {
             "2000000000"),
         bad("there is neither", "train", "--data", "no/such/directory"),
         bad("must be a directory that can be written", "curves", "--output", "pom.xml"),
+        bad("schedule must be one of step, multi_step,", "schedule", "nosuch"),
+        bad("StepLR: stepSize must be positive, was 0", "schedule", "step", "--set", "step_size=0"),
+        bad("step needs --set step_size=...", "schedule", "step"),
+        bad(
+            "mode must be one of triangular, triangular2, exp_range, was square",
+            "schedule",
+            "cyclic",
+            "--set",
+            "base_lr=0",
+            "--set",
+            "max_lr=1",
+            "--set",
+            "mode=square"),
+        bad("step has no tmax", "schedule", "step", "--set", "step_size=1", "--set", "tmax=5"),
+        bad("gamma must be a number, was much", "schedule", "exponential", "--set", "gamma=much"),
+        bad("--lr: SGD: lr must be", "schedule", "constant", "--lr", "-1"),
+        bad(
+            "OneCycleLR: must be stepped at most",
+            "schedule",
+            "one_cycle",
+            "--set",
+            "total_steps=9",
+            "--set",
+            "max_lr=1"),
         bad("Unknown option: '--colour'", "train", "--colour"),
         bad("Missing required subcommand"),
         bad("Did you mean: warpstep train", "trian"));
