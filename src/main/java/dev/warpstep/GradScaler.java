@@ -94,7 +94,8 @@ public final class GradScaler implements AutoCloseable {
   }
 
   /**
-   * Sets the scale; the growth tracker starts again.
+   * Sets the scale. What counted for its next update is forgotten: infinities, and steps in a row
+   * without one, which {@code torch.amp.GradScaler} goes on counting.
    *
    * @throws IllegalArgumentException if it is not positive and finite in fp32
    * @throws IllegalStateException if the scaler or its device is closed
@@ -103,7 +104,7 @@ public final class GradScaler implements AutoCloseable {
     checkOpen();
     Builder.checkScale("newScale", newScale);
     stepped.clear();
-    state.set((float) newScale, 0);
+    state.set((float) newScale);
   }
 
   ScalerState state() {

@@ -179,6 +179,23 @@ class StepOptionsTest {
     }
   }
 
+  /** An infinity from before must not shrink the scale that replaced it. */
+  @Test
+  void aScaleThatIsSetForgetsInfinities() {
+    try (GradScaler scaler = GradScaler.builder().build(device)) {
+      StepOptions options = options().gradScaler(scaler, false).build();
+      gradient[0] = Float.POSITIVE_INFINITY;
+      assertTrue(sgd.step(options).skipped());
+      scaler.scale(); // what the device knows is known here, too
+      scaler.update(16);
+      gradient[0] = 1;
+      assertFalse(sgd.step(options).skipped());
+      scaler.update();
+      assertEquals(16, scaler.scale());
+      assertEquals(1, scaler.growthTracker());
+    }
+  }
+
   @Test
   void aSkippedStepLeavesEveryBit() {
     Random random = new Random(11);

@@ -17,7 +17,10 @@ public interface DeviceStruct extends AutoCloseable {
   /** Sends what was touched since the last time, if anything was, in order with other work. */
   void send();
 
-  /** Replaces the host's copy by what the kernels left, after all work given so far. */
+  /**
+   * Replaces the host's copy by what the kernels left, after all work given so far. What was
+   * touched is sent before, so that it is not lost.
+   */
   void receive();
 
   /** Where kernels find it. */

@@ -21,8 +21,7 @@ public final class ScalerState implements AutoCloseable {
     WsScaler.growth_factor(raw, growthFactor);
     WsScaler.backoff_factor(raw, backoffFactor);
     WsScaler.growth_interval(raw, growthInterval);
-    struct.touch(0, WsScaler.sizeof());
-    set(scale, 0);
+    set(scale);
   }
 
   /** What a scaler needs. */
@@ -30,24 +29,25 @@ public final class ScalerState implements AutoCloseable {
     return WsScaler.sizeof();
   }
 
-  /** Replaces scale and growth tracker; everything else the device wrote is kept. */
-  public void set(float scale, int growthTracker) {
+  /**
+   * Sets the scale; what counted for its next update, infinities and steps without, is forgotten.
+   */
+  public void set(float scale) {
     MemorySegment raw = struct.host();
     WsScaler.scale(raw, scale);
-    WsScaler.growth_tracker(raw, growthTracker);
+    WsScaler.growth_tracker(raw, 0);
+    WsScaler.found_infinity(raw, 0);
     struct.touch(0, WsScaler.sizeof());
   }
 
   /** The current scale, after all work given so far. */
   public float scale() {
-    struct.send();
     struct.receive();
     return WsScaler.scale(struct.host());
   }
 
   /** Steps in a row without an infinity, after all work given so far. */
   public int growthTracker() {
-    struct.send();
     struct.receive();
     return WsScaler.growth_tracker(struct.host());
   }

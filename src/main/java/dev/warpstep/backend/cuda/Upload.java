@@ -111,6 +111,7 @@ final class Upload implements DeviceStruct, CudaContext.Held {
 
   @Override
   public void receive() {
+    send();
     context.call(
         "cuMemcpyDtoHAsync",
         () -> JCudaDriver.cuMemcpyDtoHAsync(pinned, device, sizeBytes, context.stream()));
