@@ -5,6 +5,8 @@ import java.util.EnumMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 
 /**
  * Everything an optimizer needs to go on as if it had never stopped, as an independent copy:
@@ -12,8 +14,12 @@ import java.util.Map;
  *
  * @param paramGroups in the optimizer's order
  * @param state by parameter name; parameters that never took a step are absent
+ * @param rounding of an optimizer that rounds stochastically, which PyTorch has none of
  */
-public record StateDict(List<Group> paramGroups, Map<String, ParameterState> state) {
+public record StateDict(
+    List<Group> paramGroups,
+    Map<String, ParameterState> state,
+    Optional<StochasticRounding> rounding) {
   /**
    * Settings of one group.
    *
@@ -32,7 +38,13 @@ public record StateDict(List<Group> paramGroups, Map<String, ParameterState> sta
 
   /** Copies the list and the map. */
   public StateDict {
+    Objects.requireNonNull(rounding, "rounding");
     paramGroups = List.copyOf(paramGroups);
     state = Collections.unmodifiableMap(new LinkedHashMap<>(state));
+  }
+
+  /** Of an optimizer that rounds to nearest. */
+  public StateDict(List<Group> paramGroups, Map<String, ParameterState> state) {
+    this(paramGroups, state, Optional.empty());
   }
 }

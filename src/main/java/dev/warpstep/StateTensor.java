@@ -28,17 +28,20 @@ public record StateTensor(DType dtype, List<Long> shape, MemorySegment values) {
   }
 
   /**
-   * A copy of the values.
+   * A copy of the values. Those of {@link DType#FLOAT64} are rounded; all others are exact.
    *
    * @throws IllegalStateException if there are more than an array can hold
    */
   public float[] toArray() {
-    long elements = values.byteSize() / dtype.sizeBytes();
-    if (elements > Integer.MAX_VALUE) {
-      throw new IllegalStateException("an array cannot hold %d values".formatted(elements));
-    }
-    float[] array = new float[(int) elements];
-    MemorySegment.ofArray(array).copyFrom(values);
-    return array;
+    return Elements.toFloats(dtype, values);
+  }
+
+  /**
+   * A copy of the values, exact for every type.
+   *
+   * @throws IllegalStateException if there are more than an array can hold
+   */
+  public double[] toDoubleArray() {
+    return Elements.toDoubles(dtype, values);
   }
 }
