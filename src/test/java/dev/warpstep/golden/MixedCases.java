@@ -116,12 +116,14 @@ public final class MixedCases {
         case "master" -> {
           TensorBits tensor = tensor(words);
           Optional<Bits> master = Optional.of(bits(words, 2, 8));
-          replace(words, new TensorBits(tensor.parameter(), tensor.state(), master, Optional.empty()));
+          replace(
+              words, new TensorBits(tensor.parameter(), tensor.state(), master, Optional.empty()));
         }
         case "average_of" -> {
           TensorBits tensor = tensor(words);
           Optional<Bits> averaged = Optional.of(bits(words, 2, 4));
-          replace(words, new TensorBits(tensor.parameter(), tensor.state(), tensor.master(), averaged));
+          replace(
+              words, new TensorBits(tensor.parameter(), tensor.state(), tensor.master(), averaged));
         }
         default -> throw new IllegalArgumentException("no such line");
       }
