@@ -22,7 +22,8 @@ Three kinds of cases:
 
 The norm of a sequence is that of the gradients as fp32 numbers, and scale and clip coefficient enter the fused kernels
 as their grad_scale. Clipped in place, 16-bit gradients would be rounded twice more, and the norm to 8 or 11 bits:
-`check_norm` makes sure that it is the same norm but for that.
+`check_norm` makes sure that it is the same norm but for that. The average is an AveragedModel of the parameters as fp32
+numbers, for the same reason: with a decay of 0.999, one of bf16 numbers stands still.
 
 The line format, read by MixedCases.java; 16-bit values are 4 and fp32 values 8 hexadecimal digits each, their bits:
 
@@ -44,7 +45,7 @@ The line format, read by MixedCases.java; 16-bit values are 4 and fp32 values 8 
     state T NAME BITS                        16-bit; of a master case fp32
     master T BITS                            fp32
     averaged N                               AveragedModel.n_averaged
-    average_of T BITS                        16-bit
+    average_of T BITS                        fp32
     end
 """
 
@@ -393,7 +394,7 @@ class Run:
     def sequence(self):
         way = stepper(self.case, self.initial(self.dtype))
         scaler = self.scaler()
-        trained = torch.nn.ParameterList(self.initial(self.dtype))
+        trained = torch.nn.ParameterList(p.float() for p in self.initial(self.dtype))
         average = self.averaged_model(trained)
         for step in range(1, SEQUENCE_STEPS + 1):
             line, skipped = self.step(way, scaler, step)

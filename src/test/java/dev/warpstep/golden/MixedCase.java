@@ -16,7 +16,7 @@ import java.util.OptionalDouble;
  *
  * @param name unique among the cases of a kind and a dtype
  * @param optimizer the class in {@code torch.optim}: SGD, RMSprop, Adam or AdamW
- * @param dtype of parameters, gradients and averages; of the state, too, but with master weights
+ * @param dtype of parameters and gradients; of the state, too, but with master weights
  * @param inputs where initial parameters, gradients and the state before a single step come from
  * @param options those that the case sets
  * @param sizes of the tensors
@@ -25,7 +25,7 @@ import java.util.OptionalDouble;
  * @param maxNorm of {@code clip_grad_norm_}
  * @param clipValue of {@code clip_grad_value_}
  * @param scaler the arguments of {@code GradScaler}, if there is one
- * @param average the average that is kept, if there is one
+ * @param average the average that is kept in fp32, if there is one
  * @param steps what was recorded of each step; empty for single steps and for masters without a
  *     scaler
  * @param snapshots what was recorded after steps, in their order

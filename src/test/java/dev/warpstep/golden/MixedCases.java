@@ -121,7 +121,7 @@ public final class MixedCases {
         }
         case "average_of" -> {
           TensorBits tensor = tensor(words);
-          Optional<Bits> averaged = Optional.of(bits(words, 2, 4));
+          Optional<Bits> averaged = Optional.of(bits(words, 2, 8));
           replace(
               words, new TensorBits(tensor.parameter(), tensor.state(), tensor.master(), averaged));
         }
