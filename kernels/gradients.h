@@ -26,13 +26,13 @@ constexpr int64_t kReductionTile = 8192;
 
 /// Sum of squares. The square of a float is exact in a double, and the sum finite exactly if all elements are.
 struct TwoNorm {
-    static WS_RULE double term(float element) { return static_cast<double>(element) * static_cast<double>(element); }
+    static WS_RULE double term(double element) { return element * element; }
     static WS_RULE double combine(double a, double b) { return a + b; }
 };
 
 /// Largest magnitude; a NaN wins.
 struct InfinityNorm {
-    static WS_RULE double term(float element) { return static_cast<double>(element < 0 ? -element : element); }
+    static WS_RULE double term(double element) { return element < 0 ? -element : element; }
     static WS_RULE double combine(double a, double b) { return b > a || b != b ? b : a; }
 };
 
@@ -54,25 +54,37 @@ WS_RULE double fold_lanes(double* lanes) {
 
 WS_RULE bool is_finite(double a) { return a - a == 0.0; }
 
-/// The gradient as the rule sees it. NaN stays.
-WS_RULE float treated(const WsVerdict& verdict, float gradient) {
-    float g = verdict.multiplier * gradient;
-    g = g > verdict.largest ? verdict.largest : g;
-    return g < -verdict.largest ? -verdict.largest : g;
-}
+/// What a verdict does to the elements of one tensor.
+template <class Real>
+struct Treatment {
+    Real multiplier;
+    Real largest;
+    MovingAverage<Real> average;
 
-/// An average after one more value of its parameter. Values below the smallest normal number vanish, as in state.
-WS_RULE float averaged(const WsVerdict& verdict, float average, float parameter) {
-    MovingAverage next = {verdict.average_factor, verdict.average_from_old != 0};
-    return verdict.average_factor == 0.0f && !next.from_old ? parameter : flushed(next(average, parameter));
-}
+    static WS_RULE Treatment of(const WsVerdict& verdict) {
+        return {static_cast<Real>(verdict.multiplier),
+                static_cast<Real>(verdict.largest),
+                MovingAverage<Real>::of(1.0 - verdict.average_weight)};
+    }
+
+    /// The gradient as the rule sees it. NaN stays.
+    WS_RULE Real treated(Real gradient) const {
+        Real g = multiplier * gradient;
+        g = g > largest ? largest : g;
+        return g < -largest ? -largest : g;
+    }
+
+    /// An average after one more value of its parameter. Values below the smallest normal number vanish, as in state.
+    WS_RULE Real averaged(Real old, Real parameter) const {
+        return average.factor == 0 && !average.from_old ? parameter : flushed(average(old, parameter));
+    }
+};
 
 /// Weight of the next value in an average.
-WS_RULE MovingAverage next_average(const WsAverage& average) {
-    double weight = average.updates == 0   ? 1.0
-                    : average.decay >= 0.0 ? 1.0 - average.decay
-                                           : 1.0 / static_cast<double>(average.updates + 1);
-    return MovingAverage::of(1.0 - weight);
+WS_RULE double next_weight(const WsAverage& average) {
+    return average.updates == 0   ? 1.0
+           : average.decay >= 0.0 ? 1.0 - average.decay
+                                  : 1.0 / static_cast<double>(average.updates + 1);
 }
 
 /// torch.amp.GradScaler.update.
@@ -99,15 +111,13 @@ WS_RULE void conclude(WsControl& control, double total) {
     bool skip = !is_finite(norm) && (control.flags & WS_SKIP_NONFINITE) != 0;
     double coefficient = control.max_norm / (norm + 1e-6);
     bool clips = is_finite(control.max_norm) && !(coefficient > 1.0);
-    control.verdict.multiplier = static_cast<float>((clips ? coefficient : 1.0) / scale);
+    control.verdict.multiplier = (clips ? coefficient : 1.0) / scale;
     control.verdict.largest = control.largest;
     control.verdict.skip = skip ? 1 : 0;
     control.verdict.zero_gradients = (control.flags & WS_ZERO_GRADIENTS) != 0 ? 1 : 0;
     control.verdict.average = average != nullptr ? 1 : 0;
     if (average != nullptr) {
-        MovingAverage next = next_average(*average);
-        control.verdict.average_factor = next.factor;
-        control.verdict.average_from_old = next.from_old ? 1 : 0;
+        control.verdict.average_weight = next_weight(*average);
         average->updates += skip ? 0 : 1;
     }
     if (scaler != nullptr) {

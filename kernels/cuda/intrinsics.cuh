@@ -39,34 +39,40 @@ WS_DEVICE void forget_memory() { asm volatile("" ::: "memory"); }
 /// How long an array is worth its place in the caches.
 enum class Caching { kKept, kStreamed };
 
+/// Reads one element, or a vector of any of CUDA's types, which needs an address divisible by its size.
+template <Caching caching, class Access>
+WS_DEVICE Access load(const Access* from) {
+    return caching == Caching::kStreamed ? __ldcs(from) : __ldca(from);
+}
+
+template <Caching caching, class Access>
+WS_DEVICE void store(Access* to, Access value) {
+    caching == Caching::kStreamed ? __stcs(to, value) : __stwb(to, value);
+}
+
 /// Reads Width consecutive elements in one access, which for 4 needs an address divisible by 16.
 template <Caching caching, int Width>
 WS_DEVICE void load(const float* from, float (&to)[Width]) {
-    constexpr bool streamed = caching == Caching::kStreamed;
     if constexpr (Width == kVectorElements) {
-        const float4* address = reinterpret_cast<const float4*>(from);
-        float4 vector = streamed ? __ldcs(address) : __ldca(address);
+        float4 vector = load<caching>(reinterpret_cast<const float4*>(from));
         to[0] = vector.x;
         to[1] = vector.y;
         to[2] = vector.z;
         to[3] = vector.w;
     } else {
         static_assert(Width == 1, "vectors or single elements");
-        to[0] = streamed ? __ldcs(from) : __ldca(from);
+        to[0] = load<caching>(from);
     }
 }
 
 /// Writes Width consecutive elements in one access, which for 4 needs an address divisible by 16.
 template <Caching caching, int Width>
 WS_DEVICE void store(float* to, const float (&from)[Width]) {
-    constexpr bool streamed = caching == Caching::kStreamed;
     if constexpr (Width == kVectorElements) {
-        float4* address = reinterpret_cast<float4*>(to);
-        float4 vector = {from[0], from[1], from[2], from[3]};
-        streamed ? __stcs(address, vector) : __stwb(address, vector);
+        store<caching>(reinterpret_cast<float4*>(to), float4{from[0], from[1], from[2], from[3]});
     } else {
         static_assert(Width == 1, "vectors or single elements");
-        streamed ? __stcs(to, from[0]) : __stwb(to, from[0]);
+        store<caching>(to, from[0]);
     }
 }
 
@@ -87,8 +93,23 @@ WS_DEVICE Head load_line(uint64_t table, uint64_t index) {
     return line.head;
 }
 
+/// What a launch brought beyond the shared memory of the kernel itself: `Count` doubles.
+template <int Count>
+WS_DEVICE double* dynamic_shared_memory() {
+#ifdef __CUDACC__
+    extern __shared__ double memory[];
+    return memory;
+#else
+    return static_cast<double*>(simulator::dynamic_shared_memory(Count * sizeof(double)));
+#endif
+}
+
 /// Reads one word of a table.
 WS_DEVICE uint32_t load_word(const uint32_t* address) { return __ldg(address); }
+
+WS_DEVICE uint64_t load_word(const uint64_t* address) {
+    return __ldcg(reinterpret_cast<const unsigned long long*>(address));
+}
 
 WS_DEVICE int64_t load_counter(uint64_t counters, uint32_t index) {
     return __ldcg(reinterpret_cast<const long long*>(counters) + index);

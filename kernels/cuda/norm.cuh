@@ -1,7 +1,9 @@
 // The norm pass: one read of all gradients, reduced in the order of NOTE [lane order], and the verdict on them.
 #pragma once
 
+#include "cuda/formats.cuh"
 #include "cuda/intrinsics.cuh"
+#include "cuda/reduction.cuh"
 #include "cuda/tuning.h"
 #include "gradients.h"
 
@@ -12,20 +14,27 @@ constexpr int kRounds = kReductionTile / kLanes;
 
 static_assert(kLanesOfThread == kVectorElements, "a vector has one element for each lane of a thread");
 
-/// Folds the lanes in halves. All threads of the block must call; the result is the first thread's.
-template <class Norm>
-WS_DEVICE double fold(double* lanes) {
-#pragma unroll 1
-    for (int half = kLanes / 2; half > 0; half /= 2) {
-        __syncthreads();
-        for (int lane = thread(); lane < half; lane += kThreads) {
-            lanes[lane] = Norm::combine(lanes[lane], lanes[lane + half]);
+/// A thread's elements of a tile, all asked for before the first is used: `element[round]`.
+template <class Norm, class Element, int Width, int Rounds>
+WS_DEVICE void combine(const Element (&element)[Rounds][Width], double (&sum)[Width]) {
+#pragma unroll
+    for (int round = 0; round < Rounds; round++) {
+#pragma unroll
+        for (int lane = 0; lane < Width; lane++) {
+            sum[lane] = Norm::combine(sum[lane], Norm::term(element[round][lane]));
         }
     }
-    return lanes[0];
 }
 
-/// A full tile at an address that vectors can be read from: a thread has lanes 4t to 4t + 3.
+template <int Width>
+WS_DEVICE void keep(const double (&sum)[Width], double* lanes) {
+#pragma unroll
+    for (int lane = 0; lane < Width; lane++) {
+        lanes[thread() * Width + lane] = sum[lane];
+    }
+}
+
+/// A full tile of fp32 at an address that vectors can be read from: a thread has lanes 4t to 4t + 3.
 template <class Norm>
 WS_DEVICE void reduce_by_vectors(const float* tile, double* lanes) {
     float element[kRounds][kVectorElements];
@@ -34,22 +43,45 @@ WS_DEVICE void reduce_by_vectors(const float* tile, double* lanes) {
     for (int round = 0; round < kRounds; round++) {
         load<Caching::kKept>(tile + round * kLanes + thread() * kVectorElements, element[round]);
     }
+    combine<Norm>(element, sum);
+    keep(sum, lanes);
+}
+
+/// The same of 16-bit elements.
+template <class Norm>
+WS_DEVICE void reduce_halves_by_vectors(uint64_t tile, int type, double* lanes) {
+    uint2 loaded[kRounds];
+    double sum[kVectorElements] = {};
 #pragma unroll
     for (int round = 0; round < kRounds; round++) {
-#pragma unroll
-        for (int lane = 0; lane < kVectorElements; lane++) {
-            sum[lane] = Norm::combine(sum[lane], Norm::term(element[round][lane]));
-        }
+        loaded[round] =
+            load<Caching::kKept>(reinterpret_cast<const uint2*>(tile) + (round * kLanes) / kVectorElements + thread());
     }
 #pragma unroll
-    for (int lane = 0; lane < kVectorElements; lane++) {
-        lanes[thread() * kVectorElements + lane] = sum[lane];
+    for (int round = 0; round < kRounds; round++) {
+        Mixed::Loaded<kVectorElements> halves = {{loaded[round].x, loaded[round].y}};
+        float element[1][kVectorElements];
+        Mixed::widen(type, halves, element[0]);
+        combine<Norm>(element, sum);
     }
+    keep(sum, lanes);
+}
+
+/// Any element of any type.
+WS_DEVICE double load_element(uint64_t array, int type, uint64_t at) {
+    if (type == WS_FLOAT64) {
+        return load<Caching::kKept>(reinterpret_cast<const double*>(array) + at);
+    }
+    if (type == WS_FLOAT32) {
+        return static_cast<double>(load<Caching::kKept>(reinterpret_cast<const float*>(array) + at));
+    }
+    uint32_t half = load<Caching::kKept>(reinterpret_cast<const uint16_t*>(array) + at);
+    return static_cast<double>(type == WS_BFLOAT16 ? from_bfloat16(half) : from_float16(half));
 }
 
 /// Any tile: a thread has lanes t, t + 256, t + 512 and t + 768.
 template <class Norm>
-WS_DEVICE void reduce_by_elements(const float* tile, uint32_t count, double* lanes) {
+WS_DEVICE void reduce_by_elements(uint64_t tile, int type, uint32_t count, double* lanes) {
 #pragma unroll
     for (int part = 0; part < kLanesOfThread; part++) {
         uint32_t lane = thread() + part * kThreads;
@@ -57,9 +89,7 @@ WS_DEVICE void reduce_by_elements(const float* tile, uint32_t count, double* lan
 #pragma unroll
         for (int round = 0; round < kRounds; round++) {
             if (lane + round * kLanes < count) {
-                float element[1];
-                load<Caching::kKept>(tile + lane + round * kLanes, element);
-                sum = Norm::combine(sum, Norm::term(element[0]));
+                sum = Norm::combine(sum, Norm::term(load_element(tile, type, lane + round * kLanes)));
             }
         }
         lanes[lane] = sum;
@@ -87,11 +117,15 @@ WS_DEVICE void norm_pass(const WsNormLaunch& launch) {
     for (uint64_t index = blockIdx.x; index < launch.tile_count; index += gridDim.x) {
         WsChunk tile = load_line<WsChunk>(launch.tiles, index);
         WsTensor tensor = load_line<WsTensor>(launch.tensors, tile.tensor);
-        const float* begin = reinterpret_cast<const float*>(tensor.gradient) + tile.begin;
-        if (tile.element_count == kReductionTile && reinterpret_cast<uint64_t>(begin) % sizeof(float4) == 0) {
-            reduce_by_vectors<Norm>(begin, lanes);
+        int type = tensor.format.gradient;
+        uint64_t begin = tensor.gradient + static_cast<uint64_t>(tile.begin) * size_of(type);
+        bool full = tile.element_count == kReductionTile;
+        if (full && type == WS_FLOAT32 && begin % sizeof(float4) == 0) {
+            reduce_by_vectors<Norm>(reinterpret_cast<const float*>(begin), lanes);
+        } else if (full && size_of(type) == 2 && begin % sizeof(uint2) == 0) {
+            reduce_halves_by_vectors<Norm>(begin, type, lanes);
         } else {
-            reduce_by_elements<Norm>(begin, tile.element_count, lanes);
+            reduce_by_elements<Norm>(begin, type, tile.element_count, lanes);
         }
         double partial = fold<Norm>(lanes);
         if (thread() == 0) {

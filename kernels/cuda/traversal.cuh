@@ -5,12 +5,15 @@
 //     vector tile   thread 0: 0 1 2 3, thread 1: 4 5 6 7, ...  twice: 2,048 elements
 //     element tile  thread 0: 0, thread 1: 1, ...              four times: 1,024 elements
 //
+// How often depends on the format (formats.cuh).//
 // A cell knows no neighbours and no thread, so neither the grid nor the cut into chunks and tiles can change a result.
 #pragma once
 
 #include <utility>
 
+#include "cuda/formats.cuh"
 #include "cuda/intrinsics.cuh"
+#include "cuda/reduction.cuh"
 #include "cuda/tuning.h"
 #include "gradients.h"
 #include "plan.h"
@@ -32,90 +35,165 @@ namespace warpstep {
 // the bottleneck.
 
 /// The tensor that a block works on, in shared memory.
-template <class Rule>
+template <class Format, class Rule>
 struct Resident {
+    using Real = typename Format::Real;
+
     uint32_t index;
     bool zeroes;  // the gradient
-    float* parameter;
-    float* gradient;
-    float* average;                       // or null
-    float* state[Rule::kStateCount + 1];  // one is unused, since C++ has no empty arrays
-    WsVerdict verdict;
+    bool averages;
+    bool skips;
+    Arrays<Rule::kStateCount> arrays;
+    Treatment<Real> treatment;
     typename Rule::Coefficients coefficients;
 
     WS_DEVICE void become(const WsLaunch& launch, uint32_t new_index) {
         index = new_index;
-        verdict = load_line<WsControl, WsVerdict>(launch.control + offsetof(WsControl, verdict), 0);
+        auto verdict = load_line<WsControl, WsVerdict>(launch.control + offsetof(WsControl, verdict), 0);
+        skips = verdict.skip != 0;
+        zeroes = verdict.zero_gradients != 0;
+        averages = verdict.average != 0;
+        treatment = Treatment<Real>::of(verdict);
         forget_memory();  // the double precision below needs the registers
         WsTensor tensor = load_line<WsTensor>(launch.tensors, index);
-        parameter = reinterpret_cast<float*>(tensor.parameter);
-        gradient = reinterpret_cast<float*>(tensor.gradient);
-        average = verdict.average != 0 ? reinterpret_cast<float*>(tensor.average) : nullptr;
+        arrays.parameter = tensor.parameter;
+        arrays.gradient = tensor.gradient;
+        arrays.average = averages ? tensor.average : 0;
+        averages = arrays.average != 0;
         // A parameter that only its average follows has itself as gradient.
-        zeroes = verdict.zero_gradients != 0 && gradient != parameter;
+        zeroes = zeroes && tensor.gradient != tensor.parameter;
 #pragma unroll
         for (int i = 0; i < Rule::kStateCount; i++) {
-            state[i] = reinterpret_cast<float*>(tensor.state[i]);
+            arrays.state[i] = tensor.state[i];
+        }
+        arrays.master = tensor.master;
+        arrays.format = tensor.format;
+        if (tensor.format.stochastic != 0) {
+            auto control = reinterpret_cast<const WsControl*>(launch.control);
+            arrays.key = rounding_key(load_word(&control->seed), load_word(&control->steps), tensor.counter);
         }
         forget_memory();
         auto hyper = load_line<WsRow, typename Rule::Hyper>(launch.rows, tensor.row);
         coefficients = Rule::coefficients(hyper, load_counter(launch.counters, tensor.counter) + 1);
     }
+};
 
-    template <size_t... I>
-    WS_DEVICE bool takes_vectors(int64_t begin, std::index_sequence<I...>) const {
-        uint64_t addresses =
-            (reinterpret_cast<uint64_t>(parameter + begin) | ... | reinterpret_cast<uint64_t>(state[I] + begin));
-        addresses |= reinterpret_cast<uint64_t>(gradient + begin);
-        addresses |= average == nullptr ? 0 : reinterpret_cast<uint64_t>(average + begin);
-        return addresses % sizeof(float4) == 0;
+// NOTE [sums]
+// A chunk that is summed up is a tile of a reduction. Its lanes, NOTE [lane order] in gradients.h, are in shared memory, since
+// a thread has no registers for 16 doubles: four arrays of 1,024, of which a thread has lanes 4t to 4t + 3 while it walks by
+// vectors and lanes t + 256 k while it walks by elements.
+struct Sums {
+    double* lanes;  // null: nothing is summed up
+
+    WS_DEVICE bool wanted() const { return lanes != nullptr; }
+
+    WS_DEVICE void clear() const {
+        for (int i = thread(); i < 4 * kLanes; i += kThreads) {
+            lanes[i] = 0.0;
+        }
+        __syncthreads();
     }
+
+    template <class Real>
+    WS_DEVICE void add(int lane, Real gradient, Real before, Real after) const {
+        add(lane, TwoNorm::term(gradient));
+        add(kLanes + lane, TwoNorm::term(after));
+        add(2 * kLanes + lane, TwoNorm::term(after - before));
+        add(3 * kLanes + lane, gradient == 0 ? 1.0 : 0.0);
+    }
+
+    /// All threads of the block must call.
+    WS_DEVICE void fold_into(uint64_t table, uint32_t index) const {
+        double* sums = reinterpret_cast<double*>(table) + index * (sizeof(WsSums) / sizeof(double));
+#pragma unroll 1
+        for (int i = 0; i < 4; i++) {
+            double sum = fold<TwoNorm>(lanes + i * kLanes);
+            if (thread() == 0) {
+                __stcg(sums + i, sum);
+            }
+        }
+        __syncthreads();  // until the first thread has read its lanes
+    }
+
+private:
+    WS_DEVICE void add(int lane, double term) const { lanes[lane] = TwoNorm::combine(lanes[lane], term); }
 };
 
 /// Late, when gradient and state have given their registers back. Even the parameter is read again, from the nearest cache:
 /// in registers, it would make the rules with three states spill.
-template <int Width, class Rule>
-WS_DEVICE void update_average(const Resident<Rule>& tensor, int64_t mine) {
-    float average[Width];
-    float parameter[Width];
-    load<Caching::kStreamed>(tensor.average + mine, average);
-    load<Caching::kKept>(tensor.parameter + mine, parameter);
+template <int Width, class Format, class Rule>
+WS_DEVICE void update_average(const Resident<Format, Rule>& tensor, int64_t mine) {
+    using Real = typename Format::Real;
+    typename Format::template Loaded<Width> loaded = {};
+    Real parameter[Width];
+    Real average[Width];
+    Format::load_parameter(tensor.arrays, mine, loaded);
+    Real* at = reinterpret_cast<Real*>(tensor.arrays.average) + mine;
+    if constexpr (Width == 1) {
+        average[0] = load<Caching::kStreamed>(at);
+    } else {
+        load<Caching::kStreamed>(at, average);
+    }
+    Format::widen_parameter(tensor.arrays, loaded, parameter);
 #pragma unroll
     for (int lane = 0; lane < Width; lane++) {
-        average[lane] = averaged(tensor.verdict, average[lane], parameter[lane]);
+        average[lane] = tensor.treatment.averaged(average[lane], parameter[lane]);
     }
-    store<Caching::kStreamed>(tensor.average + mine, average);
+    if constexpr (Width == 1) {
+        store<Caching::kStreamed>(at, average[0]);
+    } else {
+        store<Caching::kStreamed>(at, average);
+    }
 }
 
 /// The cells of one thread in one tile, `mine` being the first. All reads are issued before the first cell is computed.
-/// Of a tile that is not full, elements from mine + rest on are left alone.
-template <class Rule, int Width, bool FullTile, size_t... I>
-WS_DEVICE void update_tile(const Resident<Rule>& tensor, int64_t mine, int rest, std::index_sequence<I...>) {
-    constexpr int accesses = kAccesses<Width, sizeof...(I)>;
+/// Of a tile that is not full, elements from mine + rest on are left alone. `lane` is of the first cell.
+template <class Format, class Rule, int Width, bool FullTile, size_t... I>
+WS_DEVICE void update_tile(const Resident<Format, Rule>& tensor, const Sums& sums, int lane, int64_t mine, int rest,
+                           std::index_sequence<I...>) {
+    using Real = typename Format::Real;
+    using Loaded = typename Format::template Loaded<Width>;
+    constexpr int accesses = Format::template kAccesses<Width, sizeof...(I)>;
     constexpr int stride = kThreads * Width;
     // The zeros are never seen, but without them the compiler keeps the cells of the last tile alive as their stand-in.
-    float parameter[accesses][Width] = {};
-    float gradient[accesses][Width] = {};
-    float state[sizeof...(I) + 1][accesses][Width] = {};
+    Loaded parameter[accesses] = {};
+    Loaded gradient[accesses] = {};
+    [[maybe_unused]] Loaded state[sizeof...(I) + 1][accesses] = {};
 #pragma unroll
     for (int a = 0; a < accesses; a++) {
         if (FullTile || a * stride < rest) {
-            load<Caching::kStreamed>(tensor.gradient + mine + a * stride, gradient[a]);
-            load<Caching::kKept>(tensor.parameter + mine + a * stride, parameter[a]);
-            (load<Caching::kStreamed>(tensor.state[I] + mine + a * stride, state[I][a]), ...);
+            Format::load_gradient(tensor.arrays, mine + a * stride, gradient[a]);
+            Format::load_parameter(tensor.arrays, mine + a * stride, parameter[a]);
+            (Format::load_state(tensor.arrays, I, mine + a * stride, state[I][a]), ...);
         }
     }
 #pragma unroll
     for (int a = 0; a < accesses; a++) {
         if (FullTile || a * stride < rest) {
+            Real p[Width];
+            Real g[Width];
+            [[maybe_unused]] Real s[sizeof...(I) + 1][Width];
+            Format::widen_parameter(tensor.arrays, parameter[a], p);
+            Format::widen_gradient(tensor.arrays, gradient[a], g);
+            (Format::widen_state(tensor.arrays, state[I][a], s[I]), ...);
 #pragma unroll
-            for (int lane = 0; lane < Width; lane++) {
-                float g = treated(tensor.verdict, gradient[a][lane]);
-                Rule::update(tensor.coefficients, g, parameter[a][lane], state[I][a][lane]...);
+            for (int i = 0; i < Width; i++) {
+                Rule::update(tensor.coefficients, tensor.treatment.treated(g[i]), p[i], s[I][i]...);
                 forget_memory();  // NOTE [registers]
             }
-            store<Caching::kKept>(tensor.parameter + mine + a * stride, parameter[a]);
-            (store<Caching::kStreamed>(tensor.state[I] + mine + a * stride, state[I][a]), ...);
+            typename Format::template Random<Width> random(tensor.arrays, mine + a * stride);
+            Format::store_parameter(tensor.arrays, mine + a * stride, random, p);
+            (Format::store_state(tensor.arrays, I, mine + a * stride, random, s[I]), ...);
+            if constexpr (Format::kSums) {
+                if (sums.wanted()) {
+                    Real before[Width];
+                    Format::widen_parameter(tensor.arrays, parameter[a], before);
+#pragma unroll
+                    for (int i = 0; i < Width; i++) {
+                        sums.add((lane + a * stride + i) % kLanes, g[i], before[i], p[i]);
+                    }
+                }
+            }
         }
     }
     forget_memory();
@@ -123,12 +201,11 @@ WS_DEVICE void update_tile(const Resident<Rule>& tensor, int64_t mine, int rest,
 #pragma unroll
         for (int a = 0; a < accesses; a++) {
             if (FullTile || a * stride < rest) {
-                constexpr float zeros[Width] = {};
-                store<Caching::kStreamed>(tensor.gradient + mine + a * stride, zeros);
+                Format::template zero_gradient<Width>(tensor.arrays, mine + a * stride);
             }
         }
     }
-    if (tensor.average != nullptr) {
+    if (tensor.averages) {
 #pragma unroll
         for (int a = 0; a < accesses; a++) {
             if (FullTile || a * stride < rest) {
@@ -138,39 +215,50 @@ WS_DEVICE void update_tile(const Resident<Rule>& tensor, int64_t mine, int rest,
     }
 }
 
-template <class Rule>
-WS_DEVICE void update_chunk(const Resident<Rule>& tensor, int64_t begin, uint32_t count) {
+/// Elements of each array that a block holds in registers at a time, by elements of an access.
+template <class Format, int Width, int States>
+constexpr int kTileElements = kThreads* Width* Format::template kAccesses<Width, States>;
+
+template <class Format, class Rule>
+WS_DEVICE void update_chunk(const Resident<Format, Rule>& tensor, const Sums& sums, int64_t begin, uint32_t count) {
     constexpr auto states = std::make_index_sequence<Rule::kStateCount>();
-    if (tensor.takes_vectors(begin, states)) {
-        constexpr int elements = kTileElements<kVectorElements, Rule::kStateCount>;
+    uint32_t done = 0;
+    if constexpr (Format::kVectors) {
+        if (Format::takes_vectors(tensor.arrays, begin)) {
+            constexpr int elements = kTileElements<Format, kVectorElements, Rule::kStateCount>;
 #pragma unroll 1
-        for (; count >= elements; count -= elements) {
-            update_tile<Rule, kVectorElements, true>(tensor, begin + thread() * kVectorElements, 0, states);
-            begin += elements;
+            for (; count - done >= elements; done += elements) {
+                int first = thread() * kVectorElements;
+                update_tile<Format, Rule, kVectorElements, true>(
+                    tensor, sums, done + first, begin + done + first, 0, states);
+            }
+            if (Format::kSums && sums.wanted()) {
+                __syncthreads();  // NOTE [sums]: lanes go to other threads
+            }
         }
     }
     // Full or not: a copy for full tiles would save a comparison an element and be a sixth of all code.
 #pragma unroll 1
-    for (uint32_t mine = thread(); mine < count; mine += kTileElements<1, Rule::kStateCount>) {
-        update_tile<Rule, 1, false>(tensor, begin + mine, static_cast<int>(count - mine), states);
+    for (uint32_t mine = done + thread(); mine < count; mine += kTileElements<Format, 1, Rule::kStateCount>) {
+        update_tile<Format, Rule, 1, false>(tensor, sums, mine, begin + mine, static_cast<int>(count - mine), states);
     }
 }
 
 /// What is left of a chunk's step when it is skipped.
-template <class Rule>
-WS_DEVICE void zero_gradients(const Resident<Rule>& tensor, int64_t begin, uint32_t count) {
+template <class Format, class Rule>
+WS_DEVICE void zero_gradients(const Resident<Format, Rule>& tensor, int64_t begin, uint32_t count) {
 #pragma unroll 1
     for (uint32_t i = thread(); i < count; i += kThreads) {
-        constexpr float zero[1] = {};
-        store<Caching::kStreamed>(tensor.gradient + begin + i, zero);
+        Format::template zero_gradient<1>(tensor.arrays, begin + i);
     }
 }
 
 /// Every cell of the plan once. One thread looks a tensor up and folds its coefficients, since double precision is slow
 /// on most GPUs, and only when the next chunk is of another tensor.
-template <class Rule>
+template <class Format, class Rule>
 WS_DEVICE void update_cells(const WsLaunch& launch) {
-    __shared__ Resident<Rule> tensor;
+    __shared__ Resident<Format, Rule> tensor;
+    Sums sums = {Format::kSums && launch.sums != 0 ? dynamic_shared_memory<4 * kLanes>() : nullptr};
     if (thread() == 0) {
         tensor.index = launch.tensor_count;  // none yet
     }
@@ -185,8 +273,14 @@ WS_DEVICE void update_cells(const WsLaunch& launch) {
             }
             __syncthreads();
         }
-        if (tensor.verdict.skip == 0) {
-            update_chunk(tensor, chunk.begin, chunk.element_count);
+        if (!tensor.skips) {
+            if (Format::kSums && sums.wanted()) {
+                sums.clear();
+            }
+            update_chunk(tensor, sums, chunk.begin, chunk.element_count);
+            if (Format::kSums && sums.wanted()) {
+                sums.fold_into(launch.sums, index);
+            }
         } else if (tensor.zeroes) {
             zero_gradients(tensor, chunk.begin, chunk.element_count);
         } else {
@@ -200,10 +294,17 @@ WS_DEVICE void update_cells(const WsLaunch& launch) {
 template <class Rule>
 WS_DEVICE void advance_counters(const WsLaunch& launch) {
     // A counter counts the updates of a state: switching to a rule that keeps some must begin at step 1.
-    if (Rule::kStateCount == 0 || !last_block_to_arrive(launch.ticket)) {
+    if ((Rule::kStateCount == 0 && launch.counts_step == 0) || !last_block_to_arrive(launch.ticket)) {
         return;
     }
-    if (load_word(&reinterpret_cast<const WsControl*>(launch.control)->verdict.skip) != 0) {
+    auto control = reinterpret_cast<WsControl*>(launch.control);
+    if (load_word(&control->verdict.skip) != 0) {
+        return;
+    }
+    if (launch.counts_step != 0 && thread() == 0) {
+        atomicAdd(reinterpret_cast<unsigned long long*>(&control->steps), 1ULL);
+    }
+    if (Rule::kStateCount == 0) {
         return;
     }
     const WsTensor* tensors = reinterpret_cast<const WsTensor*>(launch.tensors);

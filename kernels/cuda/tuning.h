@@ -26,19 +26,14 @@ constexpr int vectors_in_flight(int states) { return states < 3 ? 2 : 1; }
 /// Single elements of each array that a thread asks for before it computes, where vectors do not fit.
 constexpr int kElementsInFlight = 4;
 
-/// Accesses of a thread to each array in one tile, by elements of an access.
-template <int Width, int States>
-constexpr int kAccesses = Width == 1 ? kElementsInFlight : vectors_in_flight(States);
-
-/// Elements of each array that a block holds in registers at a time, by elements of an access.
-template <int Width, int States>
-constexpr int kTileElements = kThreads* Width* kAccesses<Width, States>;
+/// In mixed formats a vector of 16-bit elements is 8 bytes, and what converts and rounds it wants registers.
+constexpr int mixed_vectors_in_flight(int states) { return states < 2 ? 2 : 1; }
 
 /// Elements of a chunk in a large model. 8,192 are 229 kB of Adam's traffic, so reading 16 bytes of table costs
 /// nothing, yet 124 M parameters are 15,190 chunks: 28.8 rounds for the 528 blocks of an H200, of which the last wastes
 /// little. For a small model the host may cut smaller chunks, best multiples of a tile, until every block has one. A
 /// chunk of this size is also the tile of a reduction, which lets both passes walk one table.
-constexpr int64_t kChunkElements = 4 * kTileElements<kVectorElements, 0>;
+constexpr int64_t kChunkElements = 4 * kThreads * kVectorElements * vectors_in_flight(0);
 
 static_assert(kChunkElements == 8192, "reductions take their shape from this tile: another size changes their bits");
 

@@ -5,6 +5,7 @@
 
 namespace warpstep {
 
+template <class Real>
 struct Frozen {
     static constexpr const char* kStates = "";
     static constexpr int kStateCount = 0;
@@ -16,7 +17,7 @@ struct Frozen {
 
     static WS_RULE Coefficients coefficients(const Hyper&, int64_t) { return {}; }
 
-    static WS_RULE void update(const Coefficients&, float, float&) {}
+    static WS_RULE void update(const Coefficients&, Real, Real&) {}
 };
 
 }  // namespace warpstep

@@ -15,7 +15,7 @@
 
 namespace warpstep {
 
-template <bool Centered, bool Momentum>
+template <class Real, bool Centered, bool Momentum>
 struct RmsProp {
     static constexpr const char* kStates =
         Centered ? (Momentum ? "square_avg,momentum_buffer,grad_avg" : "square_avg,grad_avg")
@@ -28,30 +28,30 @@ struct RmsProp {
     };
 
     struct Coefficients {
-        GradientTerms gradient_terms;
-        MovingAverage average;
-        float eps, momentum, lr;
+        GradientTerms<Real> gradient_terms;
+        MovingAverage<Real> average;
+        Real eps, momentum, lr;
     };
 
     static WS_RULE Coefficients coefficients(const Hyper& h, int64_t) {
-        return {GradientTerms::of(h.maximize, h.weight_decay),
-                MovingAverage::of(h.alpha),
-                static_cast<float>(h.eps),
-                static_cast<float>(h.momentum),
-                static_cast<float>(h.lr)};
+        return {GradientTerms<Real>::of(h.maximize, h.weight_decay),
+                MovingAverage<Real>::of(h.alpha),
+                static_cast<Real>(h.eps),
+                static_cast<Real>(h.momentum),
+                static_cast<Real>(h.lr)};
     }
 
-    static WS_RULE void update(const Coefficients& c, float gradient, float& p, float& s) {
+    static WS_RULE void update(const Coefficients& c, Real gradient, Real& p, Real& s) {
         static_assert(!Centered && !Momentum, "plain RMSprop keeps one state");
-        float g = c.gradient_terms(gradient, p);
+        Real g = c.gradient_terms(gradient, p);
         s = squares(c, s, g);
         p = fused_multiply_add(-c.lr, g / (square_root(s) + c.eps), p);
     }
 
     /// `second` is the momentum buffer, or the average of the gradients.
-    static WS_RULE void update(const Coefficients& c, float gradient, float& p, float& s, float& second) {
+    static WS_RULE void update(const Coefficients& c, Real gradient, Real& p, Real& s, Real& second) {
         static_assert(Centered != Momentum, "one of momentum and centered adds one state");
-        float g = c.gradient_terms(gradient, p);
+        Real g = c.gradient_terms(gradient, p);
         s = squares(c, s, g);
         if constexpr (Momentum) {
             accelerate(c, p, second, g / (square_root(s) + c.eps));
@@ -61,24 +61,23 @@ struct RmsProp {
         }
     }
 
-    static WS_RULE void update(const Coefficients& c, float gradient, float& p, float& s, float& buffer,
-                               float& average) {
+    static WS_RULE void update(const Coefficients& c, Real gradient, Real& p, Real& s, Real& buffer, Real& average) {
         static_assert(Centered && Momentum, "momentum and centered together keep three states");
-        float g = c.gradient_terms(gradient, p);
+        Real g = c.gradient_terms(gradient, p);
         s = squares(c, s, g);
         average = flushed(c.average(average, g));
         accelerate(c, p, buffer, g / (deviation(s, average) + c.eps));
     }
 
 private:
-    static WS_RULE float squares(const Coefficients& c, float s, float g) { return flushed(c.average(s, g * g)); }
+    static WS_RULE Real squares(const Coefficients& c, Real s, Real g) { return flushed(c.average(s, g * g)); }
 
-    static WS_RULE float deviation(float s, float average) {
-        float variance = fused_multiply_add(-average, average, s);
-        return square_root(variance < 0.0f ? 0.0f : variance);
+    static WS_RULE Real deviation(Real s, Real average) {
+        Real variance = fused_multiply_add(-average, average, s);
+        return square_root(variance < 0 ? 0 : variance);
     }
 
-    static WS_RULE void accelerate(const Coefficients& c, float& p, float& buffer, float scaled_gradient) {
+    static WS_RULE void accelerate(const Coefficients& c, Real& p, Real& buffer, Real scaled_gradient) {
         buffer = flushed(fused_multiply_add(c.momentum, buffer, scaled_gradient));
         p = fused_multiply_add(-c.lr, buffer, p);
     }

@@ -11,7 +11,7 @@
 
 namespace warpstep {
 
-template <bool Momentum>
+template <class Real, bool Momentum>
 struct Sgd {
     static constexpr const char* kStates = Momentum ? "momentum_buffer" : "";
     static constexpr int kStateCount = Momentum ? 1 : 0;
@@ -22,27 +22,27 @@ struct Sgd {
     };
 
     struct Coefficients {
-        GradientTerms gradient_terms;
-        float lr, momentum, undampened;
+        GradientTerms<Real> gradient_terms;
+        Real lr, momentum, undampened;
         bool nesterov;
     };
 
     static WS_RULE Coefficients coefficients(const Hyper& h, int64_t step) {
-        return {GradientTerms::of(h.maximize, h.weight_decay),
-                static_cast<float>(h.lr),
-                static_cast<float>(h.momentum),
-                static_cast<float>(step == 1 ? 1.0 : 1.0 - h.dampening),
+        return {GradientTerms<Real>::of(h.maximize, h.weight_decay),
+                static_cast<Real>(h.lr),
+                static_cast<Real>(h.momentum),
+                static_cast<Real>(step == 1 ? 1.0 : 1.0 - h.dampening),
                 h.nesterov != 0.0};
     }
 
-    static WS_RULE void update(const Coefficients& c, float gradient, float& p) {
+    static WS_RULE void update(const Coefficients& c, Real gradient, Real& p) {
         static_assert(!Momentum, "without momentum there is no state");
         p = fused_multiply_add(-c.lr, c.gradient_terms(gradient, p), p);
     }
 
-    static WS_RULE void update(const Coefficients& c, float gradient, float& p, float& buffer) {
+    static WS_RULE void update(const Coefficients& c, Real gradient, Real& p, Real& buffer) {
         static_assert(Momentum, "momentum keeps one state");
-        float g = c.gradient_terms(gradient, p);
+        Real g = c.gradient_terms(gradient, p);
         buffer = flushed(fused_multiply_add(c.momentum, buffer, c.undampened * g));
         p = fused_multiply_add(-c.lr, c.nesterov ? fused_multiply_add(c.momentum, buffer, g) : buffer, p);
     }

@@ -6,6 +6,7 @@
 
 namespace warpstep {
 
+template <class Real>
 struct Stream {
     static constexpr const char* kStates = "first,second";
     static constexpr int kStateCount = 2;
@@ -17,11 +18,11 @@ struct Stream {
 
     static WS_RULE Coefficients coefficients(const Hyper&, int64_t) { return {}; }
 
-    static WS_RULE void update(const Coefficients&, float gradient, float& p, float& first, float& second) {
-        float old = p;
+    static WS_RULE void update(const Coefficients&, Real gradient, Real& p, Real& first, Real& second) {
+        Real old = p;
         p = first;
         first = second;
-        second = __builtin_copysignf(old, gradient);
+        second = with_sign_of(gradient, old);
     }
 };
 

@@ -38,18 +38,21 @@ WS_EXPORT const char* ws_entry_states(int32_t entry);
 /** Names of the entry's hyper-parameters, in the order of WsRow's slots, separated by commas. */
 WS_EXPORT const char* ws_entry_hyper(int32_t entry);
 
-/** One optimizer step over elements [begin, begin + count) of one tensor, as the verdict says. `step` counts from 1. Arrays are
- * fp32, must not overlap and need no alignment beyond that of float; states that the entry does not have, and the average,
- * may be NULL. Neither blocks nor allocates. The instruction set must be supported, the entry in range: the caller checks
- * both. */
-WS_EXPORT void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, const WsVerdict* verdict,
-                         float* parameter, float* gradient, float* state0, float* state1, float* state2, float* average,
-                         int64_t begin, int64_t count);
+/** One optimizer step over elements [begin, begin + count) of one tensor, as the control's verdict says. `step` counts from 1.
+ * Arrays are what the format says, must not overlap and need no alignment beyond that of their elements; states that the entry
+ * does not have, the average and the master may be NULL. `tensor` names the tensor in the keys of stochastic rounding. With
+ * `sums`, elements from 8,192 n on are summed up in sums[n] while they are updated; `begin` is a multiple of 8,192 then, and so
+ * is `count` unless the tensor ends there. Neither blocks nor allocates. The instruction set must be supported, the entry in
+ * range and the format possible: the caller checks them. */
+WS_EXPORT void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, const WsControl* control,
+                         const WsFormat* format, int32_t tensor, void* parameter, void* gradient, void* state0,
+                         void* state1, void* state2, void* average, void* master, WsSums* sums, int64_t begin,
+                         int64_t count);
 
-/** Reduces elements [begin, begin + count) of one gradient, 8,192 at a time: the value of elements from 8,192 n on goes to
- * partials[n]. `begin` is a multiple of 8,192, and so is `count` unless the gradient ends there. The values are sums of
- * squares, or with `infinity` = 1 largest magnitudes. The instruction set must be supported. */
-WS_EXPORT void ws_norm(int32_t isa, int32_t infinity, const float* gradient, int64_t begin, int64_t count,
+/** Reduces elements [begin, begin + count) of one gradient of a type (WS_FLOAT32, ...), 8,192 at a time: the value of elements
+ * from 8,192 n on goes to partials[n]. `begin` is a multiple of 8,192, and so is `count` unless the gradient ends there. The
+ * values are sums of squares, or with `infinity` = 1 largest magnitudes. The instruction set must be supported. */
+WS_EXPORT void ws_norm(int32_t isa, int32_t infinity, int32_t type, const void* gradient, int64_t begin, int64_t count,
                        double* partials);
 
 /** Ends a norm pass: reduces the values of all tiles, tensor after tensor, and writes the verdict and a result. */

@@ -72,6 +72,9 @@ uint64_t warp(Collective collective, unsigned int mask, uint64_t value, int sour
 
 [[noreturn]] void trap(const char* file, int line);
 
+/// What the launch brought beyond the kernel's own shared memory; ends the kernel with an error if that is less.
+void* dynamic_shared_memory(size_t bytes);
+
 int lane();
 
 template <class T>

@@ -5,6 +5,7 @@
 
 #include <cstring>
 
+#include "elements.h"
 #include "entries.h"
 #include "gradients.h"
 #include "update.h"
@@ -17,12 +18,14 @@ struct Entry {
     const char* hyper;
 };
 
+using Real = float;  // names do not depend on it
 #define WS_ENTRY_OF(name, ...) {#name, __VA_ARGS__::kStates, __VA_ARGS__::kHyper},
 constexpr Entry kEntries[] = {WS_ENTRIES(WS_ENTRY_OF)};
 
 struct Isa {
     const char* name;
-    const WsUpdate* updates;
+    const WsUpdate* float_updates;
+    const WsUpdate* double_updates;
     const WsReduce* reduces;
     bool (*supported)();
 };
@@ -39,7 +42,7 @@ bool supported_avx512() {
 }
 #endif
 
-#define WS_ISA_OF(name) {#name, ws_updates_##name, ws_reduces_##name, supported_##name},
+#define WS_ISA_OF(name) {#name, ws_updates_float_##name, ws_updates_double_##name, ws_reduces_##name, supported_##name},
 constexpr Isa kIsas[] = {WS_ISAS(WS_ISA_OF)};
 
 constexpr int32_t kEntryCount = sizeof kEntries / sizeof *kEntries;
@@ -77,28 +80,42 @@ const char* ws_entry_states(int32_t entry) { return is_entry(entry) ? kEntries[e
 
 const char* ws_entry_hyper(int32_t entry) { return is_entry(entry) ? kEntries[entry].hyper : nullptr; }
 
-void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, const WsVerdict* verdict, float* parameter,
-               float* gradient, float* state0, float* state1, float* state2, float* average, int64_t begin,
-               int64_t count) {
-    auto from_begin = [=](float* array) { return array == nullptr ? nullptr : array + begin; };
-    WsSpan span = {parameter + begin,
-                   gradient + begin,
-                   {from_begin(state0), from_begin(state1), from_begin(state2)},
-                   from_begin(average),
+void ws_update(int32_t isa, int32_t entry, const WsRow* row, int64_t step, const WsControl* control,
+               const WsFormat* format, int32_t tensor, void* parameter, void* gradient, void* state0, void* state1,
+               void* state2, void* average, void* master, WsSums* sums, int64_t begin, int64_t count) {
+    auto from_begin = [=](void* array, int64_t size) {
+        return array == nullptr ? nullptr : static_cast<char*>(array) + begin * size;
+    };
+    bool is_double = format->parameter == WS_FLOAT64;
+    int64_t state_size = ws_size_of(format->state);
+    WsSpan span = {from_begin(parameter, ws_size_of(format->parameter)),
+                   from_begin(gradient, ws_size_of(format->gradient)),
+                   {from_begin(state0, state_size), from_begin(state1, state_size), from_begin(state2, state_size)},
+                   from_begin(average, is_double ? 8 : 4),
+                   from_begin(master, format->master == WS_REMAINDER ? 2 : 4),
+                   sums == nullptr ? nullptr : sums + begin / warpstep::kReductionTile,
+                   *format,
+                   format->stochastic ? warpstep::rounding_key(control->seed, control->steps, tensor) : 0,
+                   begin,
                    count};
-    if (verdict->skip == 0) {
-        kIsas[isa].updates[entry](row, step, *verdict, span);
-    } else if (verdict->zero_gradients != 0 && gradient != parameter) {
-        std::memset(span.gradient, 0, count * sizeof(float));
+    const WsVerdict& verdict = control->verdict;
+    if (verdict.skip == 0) {
+        const Isa& code = kIsas[isa];
+        (is_double ? code.double_updates : code.float_updates)[entry](row, step, verdict, span);
+    } else if (verdict.zero_gradients != 0 && gradient != parameter) {
+        std::memset(span.gradient, 0, count * ws_size_of(format->gradient));
     }
 }
 
-void ws_norm(int32_t isa, int32_t infinity, const float* gradient, int64_t begin, int64_t count, double* partials) {
+void ws_norm(int32_t isa, int32_t infinity, int32_t type, const void* gradient, int64_t begin, int64_t count,
+             double* partials) {
     WsReduce reduce = kIsas[isa].reduces[infinity];
     for (int64_t at = begin; at < begin + count; at += warpstep::kReductionTile) {
         int64_t left = begin + count - at;
         partials[at / warpstep::kReductionTile] =
-            reduce(gradient + at, left < warpstep::kReductionTile ? left : warpstep::kReductionTile);
+            reduce(type,
+                   static_cast<const char*>(gradient) + at * ws_size_of(type),
+                   left < warpstep::kReductionTile ? left : warpstep::kReductionTile);
     }
 }
 

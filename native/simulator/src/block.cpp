@@ -8,6 +8,7 @@
 
 #include "call.h"
 #include "memory.h"
+#include "modules.h"
 #include "thread_storage.h"
 
 namespace simulator {
@@ -279,6 +280,17 @@ uint64_t warp(Collective collective, unsigned int mask, uint64_t value, int sour
     thread.source_lane = source_lane;
     runner->wait(Thread::kAtCollective, file, line);
     return thread.taken;
+}
+
+void* dynamic_shared_memory(size_t bytes) {
+    __shared__ std::max_align_t memory[kSharedBytes / sizeof(std::max_align_t)];
+    if (bytes > runner->grid().dynamic_shared) {
+        runner->explain(
+            CUDA_ERROR_ILLEGAL_ADDRESS,
+            print("%zu bytes of dynamic shared memory, the launch brought %zu", bytes, runner->grid().dynamic_shared));
+        runner->stop();
+    }
+    return memory;
 }
 
 void trap(const char* file, int line) {

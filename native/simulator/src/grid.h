@@ -15,6 +15,7 @@ struct Grid {
     const Kernel* kernel;
     uint3 blocks, threads;
     CUcontext context;
+    size_t dynamic_shared;                                 // bytes
     std::vector<std::vector<std::max_align_t>> arguments;  // copies, made when the launch was called
 };
 

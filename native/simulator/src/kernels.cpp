@@ -22,10 +22,17 @@ Kernel describe(const char* name, void (*function)(Parameters...)) {
 }  // namespace
 
 const std::vector<Kernel>& kernels() {
-#define SIMULATOR_KERNEL_OF(name, ...) describe<&name##_f32>(#name "_f32", &name##_f32),
-    static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNEL_OF) WS_NORMS(SIMULATOR_KERNEL_OF)
-                                                        describe<&update_scaler>("update_scaler", &update_scaler)};
-#undef SIMULATOR_KERNEL_OF
+#define SIMULATOR_KERNEL(room, name) describe<&room::name>(#name, &room::name),
+#define SIMULATOR_KERNELS_OF(name, ...)                        \
+    SIMULATOR_KERNEL(warpstep::single_precision, name##_f32)   \
+    SIMULATOR_KERNEL(warpstep::single_precision, name##_mixed) \
+    SIMULATOR_KERNEL(warpstep::double_precision, name##_f64)
+#define SIMULATOR_PASS_OF(name, ...) SIMULATOR_KERNEL(, name##_pass)
+    static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNELS_OF) WS_NORMS(SIMULATOR_PASS_OF)
+                                                        SIMULATOR_KERNEL(, update_scaler)};
+#undef SIMULATOR_KERNEL
+#undef SIMULATOR_KERNELS_OF
+#undef SIMULATOR_PASS_OF
     return kernels;
 }
 

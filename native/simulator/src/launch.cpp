@@ -76,7 +76,8 @@ SIMULATOR_DRIVER cuLaunchKernel(CUfunction handle, unsigned int blocks_x, unsign
             return failure(CUDA_ERROR_NOT_SUPPORTED, "%s: arguments by `extra` are not simulated", kernel.name);
         }
         auto grid = std::make_shared<Grid>();
-        *grid = {&kernel, {blocks_x, blocks_y, blocks_z}, {threads_x, threads_y, threads_z}, context.handle, {}};
+        *grid = {
+            &kernel, {blocks_x, blocks_y, blocks_z}, {threads_x, threads_y, threads_z}, context.handle, shared, {}};
         CUstream stream;
         CUresult result = find_stream(context, stream_handle, &stream);
         if (result == CUDA_SUCCESS) {

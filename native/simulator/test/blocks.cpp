@@ -17,7 +17,7 @@ CUresult launch(const Driver& driver, Parameter parameter, uint3 blocks, uint3 t
         [](const void* const* arguments) { kFunction(*static_cast<const Parameter*>(arguments[0])); },
         1024,
         32};
-    Grid grid = {&kernel, blocks, threads, driver.context, {{}}};
+    Grid grid = {&kernel, blocks, threads, driver.context, 0, {{}}};
     grid.arguments[0].resize(4);
     std::memcpy(grid.arguments[0].data(), &parameter, sizeof parameter);
     return simulator::run_grid(grid);

@@ -81,7 +81,7 @@ struct Adam {
             slot = 0.5;
         }
         std::vector<float> zeros(kCount);
-        tensor = {upload(gradient), upload(gradient), {upload(zeros), upload(zeros)}, kCount, 0, 0, 0};
+        tensor = {upload(gradient), upload(gradient), {upload(zeros), upload(zeros)}, kCount, 0, 0, 0, 0, {}};
         argument = {upload(std::vector<WsTensor>{tensor}),
                     upload(chunks),
                     upload(std::vector<WsRow>{row}),
@@ -89,7 +89,10 @@ struct Adam {
                     upload(std::vector<uint32_t>{0}),
                     1,
                     static_cast<uint32_t>(chunks.size()),
-                    upload(std::vector<WsControl>{neutral()})};
+                    upload(std::vector<WsControl>{neutral()}),
+                    0,
+                    0,
+                    0};
     }
 
     void step(CUstream stream) {

@@ -145,10 +145,14 @@ void run(const char* name, int entry, const std::vector<int64_t>& counts, const 
                          upload(std::vector<uint32_t>{0}),
                          static_cast<uint32_t>(table.size()),
                          static_cast<uint32_t>(chunks.size()),
-                         upload(std::vector<WsControl>{neutral()})};
+                         upload(std::vector<WsControl>{neutral()}),
+                         0,
+                         0,
+                         0};
     CUfunction function = kernel(name);
     void* parameters[] = {&argument};
     WsControl control = neutral();
+    WsFormat format = {};
     for (int64_t step = 1; step <= steps; step++) {
         OK(cuLaunchKernel(function, launch.blocks, 1, 1, 256, 1, 1, 0, nullptr, parameters, nullptr));
         for (Tensor& t : tensors) {
@@ -156,12 +160,16 @@ void run(const char* name, int entry, const std::vector<int64_t>& counts, const 
                       entry,
                       &row,
                       step,
-                      &control.verdict,
+                      &control,
+                      &format,
+                      0,
                       t.parameter.data(),
                       t.gradient.data(),
                       t.state[0].data(),
                       t.state[1].data(),
                       t.state[2].data(),
+                      nullptr,
+                      nullptr,
                       nullptr,
                       0,
                       t.count);
@@ -203,7 +211,7 @@ void a_million_elements_of_adam_take_a_tenth_of_a_second() {
     for (int64_t begin = 0; begin < count; begin += 8192) {
         chunks.push_back({begin, 8192, 0});
     }
-    WsTensor tensor = {arrays[0], arrays[1], {arrays[2], arrays[3]}, count, 0, 0, 0};
+    WsTensor tensor = {arrays[0], arrays[1], {arrays[2], arrays[3]}, count, 0, 0, 0, 0, {}};
     WsLaunch argument = {upload(std::vector<WsTensor>{tensor}),
                          upload(chunks),
                          upload(std::vector<WsRow>{row_of(entry_of("adam_f32"))}),
@@ -211,7 +219,10 @@ void a_million_elements_of_adam_take_a_tenth_of_a_second() {
                          upload(std::vector<uint32_t>{0}),
                          1,
                          static_cast<uint32_t>(chunks.size()),
-                         upload(std::vector<WsControl>{neutral()})};
+                         upload(std::vector<WsControl>{neutral()}),
+                         0,
+                         0,
+                         0};
     CUfunction function = kernel("adam_f32");
     void* parameters[] = {&argument};
     double best = 1e9;

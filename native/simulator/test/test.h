@@ -102,8 +102,8 @@ public:
 /// A step that updates and does nothing else.
 inline WsControl neutral() {
     WsControl control = {};
-    control.verdict.multiplier = 1.0f;
-    control.verdict.largest = __builtin_inff();
+    control.verdict.multiplier = 1.0;
+    control.verdict.largest = __builtin_inf();
     return control;
 }
 

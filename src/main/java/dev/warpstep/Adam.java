@@ -26,8 +26,8 @@ import java.util.Map;
 public final class Adam extends Optimizer {
   private static final UpdateRule RULE = rule("Adam", 0, false);
 
-  private Adam(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-    super(RULE, device, defaults, groups);
+  private Adam(Device device, Settings settings, List<ParamGroup> groups) {
+    super(RULE, device, settings, groups);
   }
 
   /** Settings at PyTorch's defaults: lr 1e-3, betas 0.9 and 0.999, eps 1e-8, weight decay 0. */
@@ -95,8 +95,8 @@ public final class Adam extends Optimizer {
     }
 
     @Override
-    Adam create(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-      return new Adam(device, defaults, groups);
+    Adam create(Device device, Settings settings, List<ParamGroup> groups) {
+      return new Adam(device, settings, groups);
     }
   }
 }

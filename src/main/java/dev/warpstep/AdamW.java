@@ -1,7 +1,6 @@
 package dev.warpstep;
 
 import java.util.List;
-import java.util.Map;
 
 /**
  * AdamW: Adam whose weight decay shrinks the parameter directly and never enters the moments.
@@ -21,8 +20,8 @@ import java.util.Map;
 public final class AdamW extends Optimizer {
   private static final UpdateRule RULE = Adam.rule("AdamW", 1e-2, true);
 
-  private AdamW(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-    super(RULE, device, defaults, groups);
+  private AdamW(Device device, Settings settings, List<ParamGroup> groups) {
+    super(RULE, device, settings, groups);
   }
 
   /** Settings at PyTorch's defaults: lr 1e-3, betas 0.9 and 0.999, eps 1e-8, weight decay 1e-2. */
@@ -65,8 +64,8 @@ public final class AdamW extends Optimizer {
     }
 
     @Override
-    AdamW create(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-      return new AdamW(device, defaults, groups);
+    AdamW create(Device device, Settings settings, List<ParamGroup> groups) {
+      return new AdamW(device, settings, groups);
     }
   }
 }

@@ -19,7 +19,8 @@ import java.util.Objects;
  *   first time    a = p
  * </pre>
  *
- * <p>{@code torch.optim.swa_utils.AveragedModel}. Memory: as much as the parameters, fp32. A step
+ * <p>{@code torch.optim.swa_utils.AveragedModel}. Memory: one fp32 value a parameter, of 16-bit
+ * ones too, whose master weights are averaged if there are any; one fp64 value of fp64 ones. A step
  * moves 8 bytes more per parameter. Skipped steps do not count, parameters without a gradient do.
  * Values below the smallest normal number become zero.
  *
@@ -31,6 +32,10 @@ public final class AveragedParameters implements AutoCloseable {
   private final StoragePool pool;
   private final AverageState state;
   private final Map<Parameter, Storage> averages = new LinkedHashMap<>();
+
+  /** The values of parameters that cannot be kept in an average of another type meanwhile. */
+  private final Map<Parameter, MemorySegment> aside = new LinkedHashMap<>();
+
   private boolean swapped;
   private boolean closed;
 
@@ -98,14 +103,13 @@ public final class AveragedParameters implements AutoCloseable {
       throw new IllegalArgumentException(
           "the parameter must be in the optimizer, %s was not".formatted(parameter));
     }
-    float[] values = new float[Math.toIntExact(average.elementCount())];
-    average.copyTo(MemorySegment.ofArray(values));
-    return values;
+    return Values.floats(average);
   }
 
   /**
    * Exchanges parameters and averages, to evaluate with the averages; {@link #swapOut} takes it
-   * back. Between the two no step may be made.
+   * back. Between the two no step may be made. 16-bit parameters take the rounded averages, and
+   * their own values are kept aside in host memory.
    *
    * @throws IllegalStateException if they are exchanged already, or this or the optimizer is closed
    */
@@ -135,16 +139,29 @@ public final class AveragedParameters implements AutoCloseable {
   private void swap() {
     averages.forEach(
         (parameter, average) -> {
-          try (Arena arena = Arena.ofConfined()) {
-            long sizeBytes = parameter.elementCount() * Float.BYTES;
-            MemorySegment values = arena.allocate(sizeBytes);
-            MemorySegment averaged = arena.allocate(sizeBytes);
-            parameter.storage().copyTo(values);
-            average.copyTo(averaged);
-            parameter.storage().copyFrom(averaged);
-            average.copyFrom(values);
+          Storage data = parameter.storage();
+          if (data.type() == average.type()) {
+            exchange(data, average);
+          } else if (swapped) {
+            data.copyFrom(aside.remove(parameter));
+          } else {
+            MemorySegment values = Arena.ofAuto().allocate(data.sizeBytes(), Double.BYTES);
+            data.copyTo(values);
+            aside.put(parameter, values);
+            Values.convert(average, data);
           }
         });
+  }
+
+  private static void exchange(Storage data, Storage average) {
+    try (Arena arena = Arena.ofConfined()) {
+      MemorySegment values = arena.allocate(data.sizeBytes(), Double.BYTES);
+      MemorySegment averaged = arena.allocate(data.sizeBytes(), Double.BYTES);
+      data.copyTo(values);
+      average.copyTo(averaged);
+      data.copyFrom(averaged);
+      average.copyFrom(values);
+    }
   }
 
   AverageState state() {
@@ -167,12 +184,8 @@ public final class AveragedParameters implements AutoCloseable {
     return averages.computeIfAbsent(
         parameter,
         p -> {
-          Storage average = pool.allocate(p.elementCount());
-          try (Arena arena = Arena.ofConfined()) {
-            MemorySegment values = arena.allocate(p.elementCount() * Float.BYTES);
-            p.storage().copyTo(values);
-            average.copyFrom(values);
-          }
+          Storage average = pool.allocate(Precision.averageType(p), p.elementCount());
+          Values.convert(p.storage(), average);
           return average;
         });
   }

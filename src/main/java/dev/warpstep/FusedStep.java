@@ -9,14 +9,15 @@ import dev.warpstep.backend.PreparedStep;
 import dev.warpstep.backend.Replay;
 import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
-import dev.warpstep.backend.StoragePool;
 import dev.warpstep.backend.Tables;
 import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.TensorSums;
 import dev.warpstep.backend.Verdict;
 import dev.warpstep.error.DeviceException;
 import dev.warpstep.error.DeviceLostException;
 import dev.warpstep.plan.StepPlan;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -34,13 +35,14 @@ final class FusedStep implements AutoCloseable {
   private final Backend backend;
   private final UpdateRule rule;
   private final Tables tables;
-  private final StoragePool pool;
+  private final StateArrays arrays;
   private final List<Kernel> kernels = new ArrayList<>();
   private PreparedStep[] steps = {};
   private List<List<Slot>> slotsOfSteps = List.of();
   private Optional<PreparedNorm> norm = Optional.empty();
   private Optional<AveragedParameters> average = Optional.empty();
   private long plainSteps;
+  private long summedSteps;
   private long generation;
   private boolean capturing;
   private boolean prepared;
@@ -55,11 +57,22 @@ final class FusedStep implements AutoCloseable {
     }
   }
 
-  FusedStep(Backend backend, UpdateRule rule) {
+  /** What one launch can do: a kernel, in one arithmetic. */
+  private record Launchable(Entry entry, boolean isDouble) {}
+
+  FusedStep(Backend backend, UpdateRule rule, Precision precision) {
     this.backend = backend;
     this.rule = rule;
     this.tables = backend.newTables();
-    this.pool = backend.newPool();
+    this.arrays = new StateArrays(backend.newPool(), precision);
+    if (precision.seed().isPresent()) {
+      try {
+        tables.control().round(precision.seed().getAsLong(), 0);
+      } catch (RuntimeException e) {
+        close();
+        throw e;
+      }
+    }
   }
 
   /** Makes room for more groups and parameters, with some to spare for those added one by one. */
@@ -134,6 +147,13 @@ final class FusedStep implements AutoCloseable {
                 uses.add(
                     new MemoryRange.Use(
                         "the gradient of " + parameter.name(), gradient.range(), false));
+                parameter
+                    .masterStorage()
+                    .ifPresent(
+                        master ->
+                            uses.add(
+                                new MemoryRange.Use(
+                                    "the master of " + parameter.name(), master.range(), true)));
               });
     }
     MemoryRange.conflict(uses)
@@ -147,26 +167,32 @@ final class FusedStep implements AutoCloseable {
 
   private void prepare(List<Slot> slots) {
     discardSteps();
-    Map<Entry, List<Slot>> slotsByEntry = new LinkedHashMap<>();
+    Map<Launchable, List<Slot>> slotsByLaunch = new LinkedHashMap<>();
     for (Slot slot : slots) {
       if (slot.parameter.hasGradient()) {
-        Entry entry = kernels.get(slot.group).entry();
-        slotsByEntry.computeIfAbsent(entry, e -> new ArrayList<>()).add(slot);
+        add(slot, kernels.get(slot.group).entry(), slotsByLaunch);
       }
     }
-    List<Slot> still = slots.stream().filter(slot -> !slot.parameter.hasGradient()).toList();
-    if (average.isPresent() && !still.isEmpty()) {
-      slotsByEntry.put(backend.entry(FROZEN), still);
+    if (average.isPresent()) {
+      Entry frozen = backend.entry(FROZEN);
+      slots.stream()
+          .filter(slot -> !slot.parameter.hasGradient())
+          .forEach(slot -> add(slot, frozen, slotsByLaunch));
     }
+    boolean stochastic = arrays.precision().seed().isPresent();
     List<PreparedStep> fresh = new ArrayList<>();
     try {
-      slotsByEntry.forEach((entry, of) -> fresh.add(prepare(entry, of)));
+      slotsByLaunch.forEach(
+          (launch, of) -> {
+            boolean last = fresh.size() == slotsByLaunch.size() - 1;
+            fresh.add(prepare(launch.entry(), of, stochastic && last));
+          });
     } catch (RuntimeException | OutOfMemoryError e) {
       fresh.forEach(PreparedStep::close);
       throw e;
     }
     steps = fresh.toArray(PreparedStep[]::new);
-    slotsOfSteps = List.copyOf(slotsByEntry.values());
+    slotsOfSteps = List.copyOf(slotsByLaunch.values());
     slots.forEach(Slot::displace);
     for (int step = 0; step < steps.length; step++) {
       List<Slot> of = slotsOfSteps.get(step);
@@ -179,7 +205,12 @@ final class FusedStep implements AutoCloseable {
     prepared = true;
   }
 
-  private PreparedStep prepare(Entry entry, List<Slot> slots) {
+  private static void add(Slot slot, Entry entry, Map<Launchable, List<Slot>> slotsByLaunch) {
+    Launchable launch = new Launchable(entry, slot.parameter.dtype().isDouble());
+    slotsByLaunch.computeIfAbsent(launch, missing -> new ArrayList<>()).add(slot);
+  }
+
+  private PreparedStep prepare(Entry entry, List<Slot> slots, boolean countsStep) {
     List<StepPlan.Tensor> tensors = new ArrayList<>();
     List<TensorBinding> bindings = new ArrayList<>();
     for (Slot slot : slots) {
@@ -190,16 +221,33 @@ final class FusedStep implements AutoCloseable {
               parameter.name(),
               parameter.storage(),
               parameter.gradientStorage().orElseGet(parameter::storage),
-              entry.states().stream().map(name -> state(slot, name)).toList(),
-              average.map(of -> of.storage(parameter))));
+              entry.states().stream().map(name -> arrays.state(slot, name)).toList(),
+              average.map(of -> of.storage(parameter)),
+              arrays.master(slot),
+              arrays.precision().isStochastic(parameter)));
     }
-    return backend.prepare(entry, tensors, bindings, tables);
+    return backend.prepare(entry, tensors, bindings, tables, countsStep);
   }
 
-  /** A state array of a parameter, allocated as zeros when it is first needed. */
-  Storage state(Slot slot, String name) {
-    return slot.states.computeIfAbsent(
-        name, missing -> pool.allocate(slot.parameter.elementCount()));
+  StateArrays arrays() {
+    return arrays;
+  }
+
+  /** Where stochastic rounding goes on. */
+  Optional<StochasticRounding> rounding() {
+    return rounds()
+        ? Optional.of(
+            new StochasticRounding(tables.control().seed(), tables.control().roundedSteps()))
+        : Optional.empty();
+  }
+
+  private boolean rounds() {
+    return arrays.precision().seed().isPresent();
+  }
+
+  /** Lets stochastic rounding go on where another run stopped. */
+  void round(StochasticRounding rounding) {
+    tables.control().round(rounding.seed(), rounding.steps());
   }
 
   /** State arrays that the kernel for a group's settings keeps. */
@@ -233,7 +281,7 @@ final class FusedStep implements AutoCloseable {
     verify();
     tables.control().settle();
     plainSteps++;
-    update();
+    update(false);
   }
 
   /**
@@ -244,7 +292,7 @@ final class FusedStep implements AutoCloseable {
   StepResult run(StepOptions options, List<Slot> slots) {
     decide(options, slots);
     if (options.norm().isEmpty()) {
-      update();
+      update(options.statistics());
       return result(options);
     }
     norm.orElseThrow().run();
@@ -254,14 +302,14 @@ final class FusedStep implements AutoCloseable {
           "the norm of the gradients must be finite, was %s; nothing was updated"
               .formatted(result.norm().getAsDouble()));
     }
-    updateAfterNorm();
+    updateAfterNorm(options.statistics());
     return result;
   }
 
   /** The norm pass has counted the step already, with its scaler and its average. */
-  private void updateAfterNorm() {
+  private void updateAfterNorm(boolean summed) {
     try {
-      update();
+      update(summed);
     } catch (DeviceLostException e) {
       throw e;
     } catch (DeviceException e) {
@@ -285,7 +333,7 @@ final class FusedStep implements AutoCloseable {
                 if (options.norm().isPresent()) {
                   norm.orElseThrow().run();
                 }
-                update();
+                update(options.statistics());
               });
       return new Recorded(replay, generation);
     } finally {
@@ -313,6 +361,11 @@ final class FusedStep implements AutoCloseable {
   /** Writes what the step's kernels will read. */
   private void decide(StepOptions options, List<Slot> slots) {
     verify();
+    if (options.statistics()) {
+      for (PreparedStep step : steps) {
+        step.prepareSums();
+      }
+    }
     StepControl control = tables.control();
     if (options.norm().isEmpty()) {
       settle(options, control);
@@ -339,13 +392,49 @@ final class FusedStep implements AutoCloseable {
   /** Counts a step that was given to the device. */
   private StepResult result(StepOptions options) {
     StepControl control = tables.control();
+    Optional<StatisticsOfStep> statistics = Optional.empty();
+    if (options.statistics()) {
+      summedSteps++;
+      statistics = Optional.of(new StatisticsOfStep(this, summedSteps, generation));
+    }
     if (options.norm().isEmpty()) {
       plainSteps++;
       options.average().ifPresent(average -> average.state().count());
-      return StepResult.plain(control, plainSteps, options.gradientScale());
+      return StepResult.plain(control, plainSteps, options.gradientScale(), statistics);
     }
     control.passed();
-    return StepResult.measured(control, plainSteps);
+    return StepResult.measured(control, plainSteps, statistics);
+  }
+
+  /**
+   * What a step with statistics did to each group.
+   *
+   * @param number of the step among those with statistics, from 1
+   * @throws IllegalStateException if another one followed, or other steps were prepared since
+   */
+  List<TensorSums> sums(long number, long ofGeneration, long[] elements) {
+    if (number != summedSteps || ofGeneration != generation) {
+      throw new IllegalStateException(
+          "statistics of a step must be read before the next step with statistics, and before"
+              + " parameters or groups change");
+    }
+    TensorSums[] groups = new TensorSums[kernels.size()];
+    Arrays.fill(groups, TensorSums.NONE);
+    for (int step = 0; step < steps.length; step++) {
+      List<TensorSums> sums = steps[step].sums();
+      for (int tensor = 0; tensor < sums.size(); tensor++) {
+        Slot slot = slotsOfSteps.get(step).get(tensor);
+        if (slot.parameter.hasGradient()) {
+          groups[slot.group] = groups[slot.group].plus(sums.get(tensor));
+          elements[slot.group] += slot.parameter.elementCount();
+        }
+      }
+    }
+    return List.of(groups);
+  }
+
+  int groupCount() {
+    return kernels.size();
   }
 
   private static void settle(StepOptions options, StepControl control) {
@@ -384,10 +473,10 @@ final class FusedStep implements AutoCloseable {
     }
   }
 
-  private void update() {
+  private void update(boolean summed) {
     List<String> failed = List.of();
     for (int i = 0; i < steps.length; i++) {
-      List<String> failedHere = run(i);
+      List<String> failedHere = run(i, summed);
       if (!failedHere.isEmpty()) {
         failed = Stream.concat(failed.stream(), failedHere.stream()).toList();
       }
@@ -400,9 +489,9 @@ final class FusedStep implements AutoCloseable {
     }
   }
 
-  private List<String> run(int step) {
+  private List<String> run(int step, boolean summed) {
     try {
-      return steps[step].run();
+      return steps[step].run(summed);
     } catch (DeviceLostException e) {
       throw e; // and with it all values
     } catch (DeviceException e) {
@@ -445,6 +534,6 @@ final class FusedStep implements AutoCloseable {
   public void close() {
     discardSteps();
     tables.close();
-    pool.close();
+    arrays.close();
   }
 }

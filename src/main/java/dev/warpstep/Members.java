@@ -4,21 +4,20 @@ import dev.warpstep.backend.Backend;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Map;
 import java.util.Set;
 
 /** Who is in an optimizer, and who may join. */
 final class Members {
   private final UpdateRule rule;
   private final Backend backend;
-  private final Map<HyperParameter, Double> defaults;
+  private final Optimizer.Settings settings;
   private final Set<Parameter> parameters = new HashSet<>();
   private final Set<String> names = new HashSet<>();
 
-  Members(UpdateRule rule, Backend backend, Map<HyperParameter, Double> defaults) {
+  Members(UpdateRule rule, Backend backend, Optimizer.Settings settings) {
     this.rule = rule;
     this.backend = backend;
-    this.defaults = defaults;
+    this.settings = settings;
   }
 
   /**
@@ -55,7 +54,8 @@ final class Members {
                   .formatted(rule.name(), backend.description(), parameter));
         }
       }
-      ParamGroup completed = group.completed(defaults);
+      group.parameters().forEach(settings.precision()::check);
+      ParamGroup completed = group.completed(settings.defaults());
       rule.consistency().accept(completed);
       complete.add(completed);
     }

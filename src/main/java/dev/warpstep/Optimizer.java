@@ -11,6 +11,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalLong;
 
 /**
  * Updates parameters from their gradients, in param groups, as {@code torch.optim.Optimizer} does.
@@ -45,17 +46,24 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   private boolean suspended;
   private boolean closed;
 
-  Optimizer(
-      UpdateRule rule,
-      Device device,
-      Map<HyperParameter, Double> defaults,
-      List<ParamGroup> groups) {
+  /**
+   * What a builder was told.
+   *
+   * @param defaults settings of groups that have none of their own
+   */
+  record Settings(Map<HyperParameter, Double> defaults, Precision precision) {
+    Settings {
+      defaults = Collections.unmodifiableMap(new EnumMap<>(defaults));
+    }
+  }
+
+  Optimizer(UpdateRule rule, Device device, Settings settings, List<ParamGroup> groups) {
     this.rule = rule;
     this.device = device;
-    this.defaults = Collections.unmodifiableMap(new EnumMap<>(defaults));
+    this.defaults = settings.defaults();
     Backend backend = device.backend();
-    this.members = new Members(rule, backend, this.defaults);
-    this.fusedStep = new FusedStep(backend, rule);
+    this.members = new Members(rule, backend, settings);
+    this.fusedStep = new FusedStep(backend, rule, settings.precision());
     try {
       join(groups);
     } catch (RuntimeException | OutOfMemoryError e) {
@@ -79,6 +87,17 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   /** The device that updates run on. */
   public Device device() {
     return device;
+  }
+
+  /**
+   * Takes the values of 16-bit parameters for their master weights: to be called after you changed
+   * them yourself, for a step would write the old ones over them.
+   *
+   * @throws IllegalStateException if the optimizer or a parameter is closed
+   */
+  public void reloadMasterWeights() {
+    checkOpen();
+    slots.forEach(fusedStep.arrays()::reloadMaster);
   }
 
   /**
@@ -242,7 +261,8 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
     checkOpen();
     Map<Parameter, ParameterState> state = new LinkedHashMap<>();
     for (Slot slot : slots) {
-      if (fusedStep.counter(slot) > 0) {
+      if (fusedStep.counter(slot) > 0
+          || (!rule.countsSteps() && slot.presentMaster().isPresent())) {
         state.put(slot.parameter, StateDicts.save(rule, slot, fusedStep.counter(slot)));
       }
     }
@@ -258,7 +278,8 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   public StateDict stateDict() {
     Map<String, ParameterState> state = new LinkedHashMap<>();
     state().forEach((parameter, copy) -> state.put(parameter.name(), copy));
-    return new StateDict(groups.stream().map(StateDicts::save).toList(), state);
+    return new StateDict(
+        groups.stream().map(StateDicts::save).toList(), state, fusedStep.rounding());
   }
 
   /**
@@ -276,11 +297,19 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   public void loadStateDict(StateDict stateDict) {
     checkOpen();
     Objects.requireNonNull(stateDict, "stateDict");
-    List<ParamGroup> loaded = StateDicts.check(rule, groups, stateDict, fusedStep::stateNames);
+    List<ParamGroup> loaded =
+        StateDicts.check(rule, groups, stateDict, fusedStep::stateNames, fusedStep.arrays());
     for (Slot slot : slots) {
-      StateDicts.tensors(stateDict, slot).keySet().forEach(name -> fusedStep.state(slot, name));
+      for (String name : StateDicts.tensors(stateDict, slot).keySet()) {
+        if (name.equals(StateDicts.MASTER)) {
+          fusedStep.arrays().master(slot);
+        } else {
+          fusedStep.arrays().state(slot, name);
+        }
+      }
     }
     loadState(stateDict);
+    stateDict.rounding().ifPresent(fusedStep::round);
     for (int i = 0; i < groups.size(); i++) {
       groups.get(i).replaceValues(loaded.get(i));
     }
@@ -291,7 +320,7 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
     try {
       for (; done < slots.size(); done++) {
         Slot slot = slots.get(done);
-        fusedStep.setCounter(slot, StateDicts.load(rule, slot, stateDict));
+        fusedStep.setCounter(slot, StateDicts.load(rule, slot, stateDict, fusedStep.arrays()));
       }
     } catch (DeviceLostException e) {
       throw e; // and with it all state
@@ -370,6 +399,7 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   public abstract static class Builder<O extends Optimizer, B extends Builder<O, B>> {
     private final UpdateRule rule;
     private final Map<HyperParameter, Double> defaults;
+    private Precision precision = Precision.DEFAULT;
 
     Builder(UpdateRule rule) {
       this.rule = rule;
@@ -397,6 +427,42 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
     /** Whether to climb along the gradient instead of descending. */
     public B maximize(boolean maximize) {
       return set(HyperParameter.MAXIMIZE, maximize ? 1 : 0);
+    }
+
+    /**
+     * Where 16-bit parameters keep the bits that their own type lacks; {@link MasterWeights#NONE}
+     * unless said otherwise. Master weights are part of the state, {@code master_param}. Parameters
+     * that come with {@linkplain Parameter#master their own}, and those of fp32 and fp64, which
+     * need none, are not affected.
+     */
+    public B masterWeights(MasterWeights masterWeights) {
+      precision = new Precision(masterWeights, precision.stateDtype(), precision.seed());
+      return self();
+    }
+
+    /**
+     * Type of the state arrays; {@link DType#FLOAT32} unless said otherwise, where PyTorch has the
+     * parameter's. State of fp64 parameters is fp64 in any case.
+     *
+     * @throws IllegalArgumentException if it is {@link DType#FLOAT64}
+     */
+    public B stateDtype(DType stateDtype) {
+      precision = new Precision(precision.masterWeights(), stateDtype, precision.seed());
+      return self();
+    }
+
+    /**
+     * Rounds 16-bit parameters without master weights, and 16-bit state, up or down with the
+     * probability of their distance, so that small updates are not lost on average. The random
+     * numbers are a function of seed, step, tensor and element: equal runs have equal bits, on any
+     * device.
+     *
+     * @param seed any number
+     */
+    public B stochasticRounding(long seed) {
+      precision =
+          new Precision(precision.masterWeights(), precision.stateDtype(), OptionalLong.of(seed));
+      return self();
     }
 
     /**
@@ -438,11 +504,11 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
         throw new IllegalArgumentException(
             rule.name() + ": there must be at least one param group, there was none");
       }
-      return create(device, defaults, List.of(groups));
+      return create(device, new Settings(defaults, precision), List.of(groups));
     }
 
     abstract B self();
 
-    abstract O create(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups);
+    abstract O create(Device device, Settings settings, List<ParamGroup> groups);
   }
 }

@@ -1,5 +1,6 @@
 package dev.warpstep;
 
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
@@ -15,10 +16,13 @@ import java.util.stream.LongStream;
 /**
  * A tensor that trains: a name, a shape, values, and the gradient that the last backward pass left.
  *
- * <p>Values and gradient are memory of the caller, used in place and never copied: a {@code
- * float[]}, a {@link FloatBuffer} in native byte order, or a {@link MemorySegment} aligned to 4
- * bytes; or memory of the library, zero at first ({@link #allocate}). They must not overlap each
- * other or another parameter's. A parameter without a gradient is skipped by a step.
+ * <p>Values and gradient are memory of the caller, used in place and never copied: an array, a
+ * {@link FloatBuffer} in native byte order, or a {@link MemorySegment} aligned to its elements; or
+ * memory of the library, zero at first ({@link #allocate}). They must not overlap each other or
+ * another parameter's. A parameter without a gradient is skipped by a step.
+ *
+ * <p>Values of fp32, fp16 and bf16 go with gradients of any of these; rules compute in fp32. Values
+ * of fp64 go with gradients of fp64; rules compute in fp64.
  *
  * <p>One thread at a time, together with the optimizers that hold the parameter. {@link #close} is
  * idempotent and frees what the library allocated; afterwards every use throws {@link
@@ -33,6 +37,7 @@ public final class Parameter implements AutoCloseable {
   private final List<Optimizer> optimizers = new CopyOnWriteArrayList<>();
   private Optional<Storage> gradient = Optional.empty();
   private Optional<Storage> ownGradient = Optional.empty();
+  private Optional<Storage> master = Optional.empty();
   private boolean closed;
 
   private Parameter(
@@ -59,7 +64,19 @@ public final class Parameter implements AutoCloseable {
    */
   public static Parameter of(String name, float[] data, long... shape) {
     Objects.requireNonNull(data, "data");
-    return of(name, MemorySegment.ofArray(data), shape);
+    return of(name, DType.FLOAT32, MemorySegment.ofArray(data), shape);
+  }
+
+  /**
+   * A parameter of fp64 values over an array.
+   *
+   * @throws IllegalArgumentException if the name is blank or the shape does not have as many
+   *     elements as the data
+   * @see #of(String, float[], long...)
+   */
+  public static Parameter of(String name, double[] data, long... shape) {
+    Objects.requireNonNull(data, "data");
+    return of(name, DType.FLOAT64, MemorySegment.ofArray(data), shape);
   }
 
   /**
@@ -74,16 +91,30 @@ public final class Parameter implements AutoCloseable {
   }
 
   /**
+   * A parameter of fp32 values over memory.
+   *
+   * @throws IllegalArgumentException as for memory of any type
+   * @throws IllegalStateException if the memory was freed
+   * @see #of(String, DType, MemorySegment, long...)
+   */
+  public static Parameter of(String name, MemorySegment data, long... shape) {
+    return of(name, DType.FLOAT32, data, shape);
+  }
+
+  /**
    * A parameter over memory.
    *
+   * @param dtype what the memory holds, in native byte order
+   * @param data native, or on the heap in a {@code float[]}, for 16-bit types a {@code short[]},
+   *     for fp64 a {@code double[]}
    * @throws IllegalArgumentException as for an array, or if the memory is read-only, misaligned,
-   *     not a whole number of fp32 values, or on the heap in anything but a {@code float[]}
+   *     not a whole number of values, or on the heap in another array
    * @throws IllegalStateException if the memory was freed
    * @see #of(String, float[], long...)
    */
-  public static Parameter of(String name, MemorySegment data, long... shape) {
+  public static Parameter of(String name, DType dtype, MemorySegment data, long... shape) {
     checkName(name);
-    Storage storage = WrappedMemory.of("parameter " + name, data);
+    Storage storage = WrappedMemory.of("parameter " + name, dtype, data);
     List<Long> dimensions =
         shape.length == 0 ? List.of(storage.elementCount()) : LongStream.of(shape).boxed().toList();
     long elements = elementCount(name, dimensions);
@@ -96,24 +127,36 @@ public final class Parameter implements AutoCloseable {
   }
 
   /**
-   * A parameter in memory of a device, values and gradient zero. If its gradient is forgotten, as
-   * {@link Optimizer#zeroGrad()} does, {@link #restoreGradient} brings it back.
+   * A parameter of fp32 values in memory of a device.
+   *
+   * @throws IllegalArgumentException if the name is blank or a dimension is negative
+   * @throws OutOfMemoryError if the device has not enough memory
+   * @throws IllegalStateException if the device is closed
+   * @see #allocate(Device, DType, String, long...)
+   */
+  public static Parameter allocate(Device device, String name, long... shape) {
+    return allocate(device, DType.FLOAT32, name, shape);
+  }
+
+  /**
+   * A parameter in memory of a device, values and gradient of one type and zero. If its gradient is
+   * forgotten, as {@link Optimizer#zeroGrad()} does, {@link #restoreGradient} brings it back.
    *
    * @param shape its dimensions; none means a scalar
    * @throws IllegalArgumentException if the name is blank or a dimension is negative
    * @throws OutOfMemoryError if the device has not enough memory
    * @throws IllegalStateException if the device is closed
    */
-  public static Parameter allocate(Device device, String name, long... shape) {
+  public static Parameter allocate(Device device, DType dtype, String name, long... shape) {
     checkName(name);
     List<Long> dimensions = LongStream.of(shape).boxed().toList();
     long elements = elementCount(name, dimensions);
     StoragePool pool = device.backend().newPool();
     try {
-      Storage data = pool.allocate(elements);
+      Storage data = pool.allocate(dtype.elementType(), elements);
       Parameter parameter =
           new Parameter(name, dimensions, data, Optional.of(device), Optional.of(pool));
-      parameter.ownGradient = Optional.of(pool.allocate(elements));
+      parameter.ownGradient = Optional.of(pool.allocate(dtype.elementType(), elements));
       parameter.gradient = parameter.ownGradient;
       return parameter;
     } catch (RuntimeException | OutOfMemoryError e) {
@@ -123,20 +166,33 @@ public final class Parameter implements AutoCloseable {
   }
 
   /**
+   * A parameter of fp32 values over device memory of the caller.
+   *
+   * @throws IllegalArgumentException as for memory of any type
+   * @throws IllegalStateException if the device is closed
+   * @see #ofDeviceMemory(Device, String, DType, long, long...)
+   */
+  public static Parameter ofDeviceMemory(Device device, String name, long address, long... shape) {
+    return ofDeviceMemory(device, name, DType.FLOAT32, address, shape);
+  }
+
+  /**
    * A parameter over device memory of the caller, who frees it after the last step.
    *
    * @param device that the memory belongs to
-   * @param address of the first value, divisible by 4
+   * @param address of the first value, divisible by its size
    * @throws IllegalArgumentException if the name is blank, the shape is negative or too large, or
    *     the address is null, misaligned, not in memory of the device, or its allocation too short
    * @throws IllegalStateException if the device is closed
    * @see #of(String, float[], long...)
    */
-  public static Parameter ofDeviceMemory(Device device, String name, long address, long... shape) {
+  public static Parameter ofDeviceMemory(
+      Device device, String name, DType dtype, long address, long... shape) {
     checkName(name);
     List<Long> dimensions = LongStream.of(shape).boxed().toList();
     Storage storage =
-        WrappedMemory.of("parameter " + name, device, address, elementCount(name, dimensions));
+        WrappedMemory.of(
+            "parameter " + name, dtype, device, address, elementCount(name, dimensions));
     return new Parameter(name, dimensions, storage, Optional.of(device), Optional.empty());
   }
 
@@ -150,9 +206,14 @@ public final class Parameter implements AutoCloseable {
     return shape;
   }
 
-  /** Element type of values and gradient. */
+  /** Element type of the values. */
   public DType dtype() {
-    return DType.FLOAT32;
+    return DType.of(data.type());
+  }
+
+  /** Element type of the gradient, if there is one. */
+  public Optional<DType> gradientDtype() {
+    return gradient.map(storage -> DType.of(storage.type()));
   }
 
   /** Product of the dimensions; 0 is legal. */
@@ -210,14 +271,33 @@ public final class Parameter implements AutoCloseable {
   }
 
   /**
-   * A copy of the values, wherever they are.
+   * A copy of the values, wherever they are. Those of fp64 are rounded; all others are exact.
    *
    * @throws IllegalStateException if the parameter is closed or its memory was freed
    */
   public float[] toArray() {
-    float[] values = new float[Math.toIntExact(elementCount())];
-    storage().copyTo(MemorySegment.ofArray(values));
-    return values;
+    return Values.floats(storage());
+  }
+
+  /**
+   * A copy of the values, wherever they are, exact.
+   *
+   * @throws IllegalStateException if the parameter is closed or its memory was freed
+   */
+  public double[] toDoubleArray() {
+    return Values.doubles(storage());
+  }
+
+  /**
+   * Replaces the values by a copy of others, rounded to nearest. Optimizers with master weights of
+   * the parameter have to be told: {@link Optimizer#reloadMasterWeights}.
+   *
+   * @throws IllegalArgumentException if there are not as many as elements
+   * @throws IllegalStateException if the parameter is closed or its memory was freed
+   */
+  public void copyFrom(float[] values) {
+    checkLength("data", values.length);
+    Values.write(ElementType.FLOAT32, MemorySegment.ofArray(values), storage());
   }
 
   /**
@@ -225,14 +305,15 @@ public final class Parameter implements AutoCloseable {
    *
    * @throws IllegalArgumentException if there are not as many as elements
    * @throws IllegalStateException if the parameter is closed or its memory was freed
+   * @see #copyFrom(float[])
    */
-  public void copyFrom(float[] values) {
+  public void copyFrom(double[] values) {
     checkLength("data", values.length);
-    storage().copyFrom(MemorySegment.ofArray(values));
+    Values.write(ElementType.FLOAT64, MemorySegment.ofArray(values), storage());
   }
 
   /**
-   * Replaces the values of the gradient, where it is, by a copy of others.
+   * Replaces the values of the gradient, where it is, by a copy of others, rounded to nearest.
    *
    * @throws IllegalArgumentException if there are not as many as elements
    * @throws IllegalStateException if the parameter is closed, has no gradient, or its memory was
@@ -241,10 +322,11 @@ public final class Parameter implements AutoCloseable {
   public void copyGradientFrom(float[] values) {
     checkOpen();
     checkLength("gradient", values.length);
-    gradient
-        .orElseThrow(
-            () -> new IllegalStateException("parameter %s has no gradient".formatted(name)))
-        .copyFrom(MemorySegment.ofArray(values));
+    Values.write(
+        ElementType.FLOAT32,
+        MemorySegment.ofArray(values),
+        gradient.orElseThrow(
+            () -> new IllegalStateException("parameter %s has no gradient".formatted(name))));
   }
 
   private void checkLength(String what, int length) {
@@ -264,7 +346,7 @@ public final class Parameter implements AutoCloseable {
    */
   public Parameter gradient(float[] newGradient) {
     Objects.requireNonNull(newGradient, "newGradient");
-    return gradient(MemorySegment.ofArray(newGradient));
+    return gradient(DType.FLOAT32, MemorySegment.ofArray(newGradient));
   }
 
   /**
@@ -276,11 +358,12 @@ public final class Parameter implements AutoCloseable {
    * @see #gradient(float[])
    */
   public Parameter gradient(FloatBuffer newGradient) {
-    return gradient(WrappedMemory.segment("gradient of parameter " + name, newGradient));
+    return gradient(
+        DType.FLOAT32, WrappedMemory.segment("gradient of parameter " + name, newGradient));
   }
 
   /**
-   * Sets where the gradient is.
+   * Sets where the gradient is, which is of the parameter's own type.
    *
    * @throws IllegalArgumentException if it has another length than the data, or is no memory that a
    *     parameter can have
@@ -288,41 +371,132 @@ public final class Parameter implements AutoCloseable {
    * @see #gradient(float[])
    */
   public Parameter gradient(MemorySegment newGradient) {
+    return gradient(dtype(), newGradient);
+  }
+
+  /**
+   * Sets where the gradient is.
+   *
+   * @param gradientDtype fp64 exactly if the parameter is
+   * @throws IllegalArgumentException if the type does not go with the parameter's, or the gradient
+   *     has another length than the data, or is no memory that a parameter can have
+   * @throws IllegalStateException if the parameter is closed or the memory was freed
+   * @see #gradient(float[])
+   */
+  public Parameter gradient(DType gradientDtype, MemorySegment newGradient) {
     checkOpen();
-    return gradient(WrappedMemory.of("gradient of parameter " + name, newGradient));
+    checkGradientDtype(gradientDtype);
+    return gradient(WrappedMemory.of("gradient of parameter " + name, gradientDtype, newGradient));
+  }
+
+  /**
+   * Sets where the gradient is in memory of the parameter's device; it is of the parameter's own
+   * type.
+   *
+   * @throws IllegalArgumentException as for a gradient of any type
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   * @see #gradient(DType, long)
+   */
+  public Parameter gradient(long address) {
+    return gradient(dtype(), address);
   }
 
   /**
    * Sets where the gradient is in memory of the parameter's device.
    *
-   * @param address of the first value, divisible by 4
+   * @param gradientDtype fp64 exactly if the parameter is
+   * @param address of the first value, divisible by its size
    * @throws IllegalArgumentException if the address is null, misaligned, not in memory of the
    *     device, its allocation is shorter than the data, or it overlaps the data
    * @throws IllegalStateException if the parameter is closed, or not in device memory
    * @see #gradient(float[])
    */
-  public Parameter gradient(long address) {
+  public Parameter gradient(DType gradientDtype, long address) {
     checkOpen();
+    checkGradientDtype(gradientDtype);
     Device owner = device.orElseThrow(this::notOnDevice);
     return gradient(
-        WrappedMemory.of("gradient of parameter " + name, owner, address, elementCount()));
+        WrappedMemory.of(
+            "gradient of parameter " + name, gradientDtype, owner, address, elementCount()));
   }
 
-  private Parameter gradient(Storage storage) {
+  private void checkGradientDtype(DType gradientDtype) {
+    if (gradientDtype.isDouble() != dtype().isDouble()) {
+      throw new IllegalArgumentException(
+          "gradient of parameter %s: must be of FLOAT64 exactly if the parameter is, was %s of a"
+                  .formatted(name, gradientDtype)
+              + " parameter of %s".formatted(dtype()));
+    }
+  }
+
+  /**
+   * Sets where the master weights of a 16-bit parameter are: its values in fp32, which steps update
+   * and of which the parameter is a rounded copy, from the next step on. With memory of the caller,
+   * whatever the optimizer's {@link MasterWeights} are.
+   *
+   * @return this
+   * @throws IllegalArgumentException if the parameter is of fp32 or fp64, which needs none, or the
+   *     memory has another length or is no memory that a parameter can have
+   * @throws IllegalStateException if the parameter is closed or the memory was freed
+   */
+  public Parameter master(MemorySegment newMaster) {
+    checkOpen();
+    checkHasRoomForMaster();
+    return master(WrappedMemory.of("master of parameter " + name, DType.FLOAT32, newMaster));
+  }
+
+  /**
+   * Sets where the master weights of a 16-bit parameter are in memory of its device.
+   *
+   * @param address of the first fp32 value, divisible by 4
+   * @return this
+   * @throws IllegalArgumentException as for host memory, or if the memory is not of the device
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   * @see #master(MemorySegment)
+   */
+  public Parameter master(long address) {
+    checkOpen();
+    checkHasRoomForMaster();
+    Device owner = device.orElseThrow(this::notOnDevice);
+    return master(
+        WrappedMemory.of(
+            "master of parameter " + name, DType.FLOAT32, owner, address, elementCount()));
+  }
+
+  private void checkHasRoomForMaster() {
+    if (!dtype().isHalf()) {
+      throw new IllegalArgumentException(
+          "master weights of parameter %s: must be of a parameter of FLOAT16 or BFLOAT16, was of %s"
+              .formatted(name, dtype()));
+    }
+  }
+
+  private Parameter master(Storage storage) {
+    checkFits("master of parameter", storage);
+    master = Optional.of(storage);
+    notifyOptimizers();
+    return this;
+  }
+
+  private void checkFits(String what, Storage storage) {
     if (storage.elementCount() != elementCount()) {
       throw new IllegalArgumentException(
-          "gradient of parameter %s: must have the parameter's %d elements, had %d"
-              .formatted(name, elementCount(), storage.elementCount()));
+          "%s %s: must have the parameter's %d elements, had %d"
+              .formatted(what, name, elementCount(), storage.elementCount()));
     }
     if (storage.deviceAddress().isPresent() != data.deviceAddress().isPresent()) {
       throw new IllegalArgumentException(
-          "gradient of parameter %s: must be in the memory that the data is in, was %s"
-              .formatted(name, storage));
+          "%s %s: must be in the memory that the data is in, was %s"
+              .formatted(what, name, storage));
     }
     if (storage.range().overlaps(data.range())) {
       throw new IllegalArgumentException(
-          "gradient of parameter %s: must not overlap the parameter's data".formatted(name));
+          "%s %s: must not overlap the parameter's data".formatted(what, name));
     }
+  }
+
+  private Parameter gradient(Storage storage) {
+    checkFits("gradient of parameter", storage);
     gradient = Optional.of(storage);
     notifyOptimizers();
     return this;
@@ -377,6 +551,15 @@ public final class Parameter implements AutoCloseable {
   Optional<Storage> gradientStorage() {
     checkOpen();
     return gradient;
+  }
+
+  /** Master weights that came with the parameter. */
+  Optional<Storage> masterStorage() {
+    return master;
+  }
+
+  boolean hasMaster() {
+    return master.isPresent();
   }
 
   void attach(Optimizer optimizer) {

@@ -43,8 +43,8 @@ public final class RMSprop extends Optimizer {
           true,
           group -> {});
 
-  private RMSprop(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-    super(RULE, device, defaults, groups);
+  private RMSprop(Device device, Settings settings, List<ParamGroup> groups) {
+    super(RULE, device, settings, groups);
   }
 
   /** Settings at PyTorch's defaults: lr 1e-2, alpha 0.99, eps 1e-8, no momentum, not centered. */
@@ -104,8 +104,8 @@ public final class RMSprop extends Optimizer {
     }
 
     @Override
-    RMSprop create(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-      return new RMSprop(device, defaults, groups);
+    RMSprop create(Device device, Settings settings, List<ParamGroup> groups) {
+      return new RMSprop(device, settings, groups);
     }
   }
 }

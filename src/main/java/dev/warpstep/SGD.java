@@ -36,8 +36,8 @@ public final class SGD extends Optimizer {
           false,
           SGD::checkNesterov);
 
-  private SGD(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-    super(RULE, device, defaults, groups);
+  private SGD(Device device, Settings settings, List<ParamGroup> groups) {
+    super(RULE, device, settings, groups);
   }
 
   /** Settings at PyTorch's defaults: lr 1e-3, no momentum, no dampening, no weight decay. */
@@ -90,8 +90,8 @@ public final class SGD extends Optimizer {
     }
 
     @Override
-    SGD create(Device device, Map<HyperParameter, Double> defaults, List<ParamGroup> groups) {
-      return new SGD(device, defaults, groups);
+    SGD create(Device device, Settings settings, List<ParamGroup> groups) {
+      return new SGD(device, settings, groups);
     }
   }
 }

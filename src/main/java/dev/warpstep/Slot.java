@@ -15,10 +15,14 @@ final class Slot {
   /** State arrays by name; empty until the first step with a gradient. */
   final Map<String, Storage> states = new LinkedHashMap<>();
 
+  /** Master weights that the optimizer allocated; empty until the first step, or for good. */
+  Optional<Storage> master = Optional.empty();
+
   /** Where the parameter is part of a prepared step, if it is. */
   private Optional<Place> place = Optional.empty();
 
-  private record Place(PreparedStep step, int tensor, Storage gradient) {}
+  private record Place(
+      PreparedStep step, int tensor, Storage gradient, Optional<Storage> ownMaster) {}
 
   Slot(Parameter parameter, int group, int counter) {
     this.parameter = parameter;
@@ -26,9 +30,20 @@ final class Slot {
     this.counter = counter;
   }
 
+  /** The parameter's master weights, its own or the optimizer's, if there are any so far. */
+  Optional<Storage> presentMaster() {
+    return parameter.masterStorage().or(() -> master);
+  }
+
   /** The parameter is tensor number {@code tensor} of a prepared step. */
   void placeIn(PreparedStep step, int tensor) {
-    place = Optional.of(new Place(step, tensor, parameter.gradientStorage().orElseThrow()));
+    place =
+        Optional.of(
+            new Place(
+                step,
+                tensor,
+                parameter.gradientStorage().orElseThrow(),
+                parameter.masterStorage()));
   }
 
   /** The parameter is part of no prepared step. */
@@ -42,7 +57,7 @@ final class Slot {
     SAME,
     /** It is elsewhere, and the prepared step reads it there. */
     MOVED,
-    /** It appeared or vanished: another step must be prepared. */
+    /** It appeared, vanished or changed its type: another step must be prepared. */
     CHANGED
   }
 
@@ -60,6 +75,10 @@ final class Slot {
       return Gradient.CHANGED;
     }
     Place old = place.get();
+    if (gradient.get().type() != old.gradient().type()
+        || !parameter.masterStorage().equals(old.ownMaster())) {
+      return Gradient.CHANGED;
+    }
     if (gradient.get().isSameMemory(old.gradient())) {
       return Gradient.SAME;
     }

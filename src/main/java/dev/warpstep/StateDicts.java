@@ -6,6 +6,7 @@ import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.OptionalLong;
@@ -16,6 +17,9 @@ import java.util.function.Function;
 final class StateDicts {
   /** Up to here a double holds every count, and so does any file that stores one. */
   private static final long MOST_STEPS = 1L << 53;
+
+  /** Master weights among the state arrays: fp32, however they are kept. */
+  static final String MASTER = "master_param";
 
   private StateDicts() {}
 
@@ -29,12 +33,20 @@ final class StateDicts {
     for (String name : rule.stateNames()) {
       Storage storage = slot.states.get(name);
       if (storage != null) {
-        MemorySegment values =
-            Arena.ofAuto().allocate(storage.elementCount() * Float.BYTES, Float.BYTES);
+        MemorySegment values = Arena.ofAuto().allocate(storage.sizeBytes(), Double.BYTES);
         storage.copyTo(values);
-        tensors.put(name, new StateTensor(slot.parameter.dtype(), slot.parameter.shape(), values));
+        tensors.put(
+            name, new StateTensor(DType.of(storage.type()), slot.parameter.shape(), values));
       }
     }
+    slot.presentMaster()
+        .ifPresent(
+            master -> {
+              MemorySegment values =
+                  Arena.ofAuto().allocate(master.elementCount() * Float.BYTES, Double.BYTES);
+              StateArrays.readMaster(slot, master, values);
+              tensors.put(MASTER, new StateTensor(DType.FLOAT32, slot.parameter.shape(), values));
+            });
     return new ParameterState(
         rule.countsSteps() ? OptionalLong.of(counter) : OptionalLong.empty(), tensors);
   }
@@ -56,11 +68,17 @@ final class StateDicts {
       UpdateRule rule,
       List<ParamGroup> groups,
       StateDict stateDict,
-      Function<ParamGroup, List<String>> stateNames) {
+      Function<ParamGroup, List<String>> stateNames,
+      StateArrays arrays) {
     if (stateDict.paramGroups().size() != groups.size()) {
       throw new IllegalArgumentException(
           "state dict must have the optimizer's %d param groups, had %d"
               .formatted(groups.size(), stateDict.paramGroups().size()));
+    }
+    if (stateDict.rounding().isPresent() && arrays.precision().seed().isEmpty()) {
+      throw new IllegalArgumentException(
+          "state dict must be of an optimizer that rounds to nearest, was of one with stochastic"
+              + " rounding");
     }
     List<ParamGroup> loaded = new ArrayList<>();
     Set<String> unknown = new HashSet<>(stateDict.state().keySet());
@@ -70,7 +88,7 @@ final class StateDicts {
       for (Parameter parameter : group.parameters()) {
         if (unknown.remove(parameter.name())) {
           ParameterState state = stateDict.state().get(parameter.name());
-          checkState(rule, parameter, state, stateNames.apply(group));
+          checkState(rule, parameter, state, stateNames.apply(group), arrays.precision());
         }
       }
     }
@@ -103,8 +121,15 @@ final class StateDicts {
   }
 
   private static void checkState(
-      UpdateRule rule, Parameter parameter, ParameterState state, List<String> needed) {
-    Set<String> names = state.tensors().keySet();
+      UpdateRule rule,
+      Parameter parameter,
+      ParameterState state,
+      List<String> needed,
+      Precision precision) {
+    Set<String> names = new LinkedHashSet<>(state.tensors().keySet());
+    if (precision.keepsMaster(parameter)) {
+      names.remove(MASTER);
+    }
     if (!rule.stateNames().containsAll(names)) {
       throw new IllegalArgumentException(
           "state of %s must be among %s for %s, had %s"
@@ -126,23 +151,30 @@ final class StateDicts {
           "state of %s must have %s for %s, had %s"
               .formatted(parameter.name(), needed, rule.name(), names));
     }
-    state.tensors().forEach((name, tensor) -> checkTensor(parameter, name, tensor));
+    state
+        .tensors()
+        .forEach(
+            (name, tensor) -> {
+              DType dtype = name.equals(MASTER) ? DType.FLOAT32 : precision.stateDtype(parameter);
+              checkTensor(parameter, name, dtype, tensor);
+            });
   }
 
-  private static void checkTensor(Parameter parameter, String name, StateTensor tensor) {
+  private static void checkTensor(
+      Parameter parameter, String name, DType dtype, StateTensor tensor) {
     if (!tensor.values().scope().isAlive()
         || !tensor.values().isAccessibleBy(Thread.currentThread())) {
       throw new IllegalArgumentException(
           "state %s of %s must be readable, was freed or is confined to another thread"
               .formatted(name, parameter.name()));
     }
-    if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != parameter.dtype()) {
+    if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != dtype) {
       throw new IllegalArgumentException(
           "state %s of %s must be %s of shape %s, was %s of shape %s"
               .formatted(
                   name,
                   parameter.name(),
-                  parameter.dtype(),
+                  dtype,
                   parameter.shape(),
                   tensor.dtype(),
                   tensor.shape()));
@@ -154,7 +186,7 @@ final class StateDicts {
    *
    * @return the parameter's completed steps
    */
-  static long load(UpdateRule rule, Slot slot, StateDict stateDict) {
+  static long load(UpdateRule rule, Slot slot, StateDict stateDict, StateArrays arrays) {
     Map<String, StateTensor> tensors = tensors(stateDict, slot);
     slot.states.forEach(
         (name, storage) -> {
@@ -164,11 +196,22 @@ final class StateDicts {
             storage.fillZero();
           }
         });
+    loadMaster(slot, tensors, arrays);
     if (rule.countsSteps()) {
       ParameterState state = stateDict.state().get(slot.parameter.name());
       return state == null ? 0 : state.step().orElse(0);
     }
     // Rules that do not count only tell the first update of their buffer from later ones.
-    return tensors.isEmpty() ? 0 : 1;
+    return rule.stateNames().stream().anyMatch(tensors::containsKey) ? 1 : 0;
+  }
+
+  /** Master weights that the dict does not have are made of the parameter's values again. */
+  private static void loadMaster(Slot slot, Map<String, StateTensor> tensors, StateArrays arrays) {
+    if (tensors.containsKey(MASTER)) {
+      StateArrays.writeMaster(
+          slot, slot.presentMaster().orElseThrow(), tensors.get(MASTER).values());
+    } else if (slot.parameter.masterStorage().isEmpty()) {
+      arrays.reloadMaster(slot);
+    }
   }
 }

@@ -33,7 +33,7 @@ public record StateTensor(DType dtype, List<Long> shape, MemorySegment values) {
    * @throws IllegalStateException if there are more than an array can hold
    */
   public float[] toArray() {
-    return Elements.toFloats(dtype, values);
+    return dtype.elementType().toFloats(values);
   }
 
   /**
@@ -42,6 +42,6 @@ public record StateTensor(DType dtype, List<Long> shape, MemorySegment values) {
    * @throws IllegalStateException if there are more than an array can hold
    */
   public double[] toDoubleArray() {
-    return Elements.toDoubles(dtype, values);
+    return dtype.elementType().toDoubles(values);
   }
 }

@@ -35,6 +35,7 @@ public final class StepOptions {
   private final boolean updateScaler;
   private final boolean zeroGrad;
   private final Optional<AveragedParameters> average;
+  private final boolean statistics;
   private final Verdict verdict;
   private final Optional<NormSettings> norm;
 
@@ -48,7 +49,8 @@ public final class StepOptions {
     updateScaler = builder.updateScaler;
     zeroGrad = builder.zeroGrad;
     average = builder.average;
-    verdict = new Verdict((float) (1 / gradientScale), (float) clipValue, zeroGrad, Double.NaN);
+    statistics = builder.statistics;
+    verdict = new Verdict(1 / gradientScale, clipValue, zeroGrad, Double.NaN);
     norm = builder.measures ? Optional.of(normSettings()) : Optional.empty();
   }
 
@@ -60,7 +62,7 @@ public final class StepOptions {
         gradScaler.map(scaler -> scaler.state().struct()),
         updateScaler,
         average.map(average -> average.state().struct()),
-        (float) clipValue,
+        clipValue,
         errorIfNonfinite || gradScaler.isPresent(),
         zeroGrad);
   }
@@ -87,6 +89,10 @@ public final class StepOptions {
     return average;
   }
 
+  boolean statistics() {
+    return statistics;
+  }
+
   boolean failsOnNonfinite() {
     return errorIfNonfinite;
   }
@@ -107,14 +113,15 @@ public final class StepOptions {
 
   @Override
   public String toString() {
-    return "StepOptions[maxNorm=%s, normType=%s, clipValue=%s, %s, zeroGrad=%s, average=%s]"
+    return "StepOptions[maxNorm=%s, normType=%s, clipValue=%s, %s, zeroGrad=%s, average=%s, statistics=%s]"
         .formatted(
             maxNorm,
             normType,
             clipValue,
             gradScaler.map(GradScaler::toString).orElse("gradientScale=" + gradientScale),
             zeroGrad,
-            average.isPresent());
+            average.isPresent(),
+            statistics);
   }
 
   /** Options to be built. */
@@ -129,6 +136,7 @@ public final class StepOptions {
     private boolean updateScaler = true;
     private boolean zeroGrad;
     private Optional<AveragedParameters> average = Optional.empty();
+    private boolean statistics;
 
     private Builder() {}
 
@@ -235,6 +243,16 @@ public final class StepOptions {
     /** Updates an average of the parameters, unless the step is skipped. */
     public Builder average(AveragedParameters average) {
       this.average = Optional.of(average);
+      return this;
+    }
+
+    /**
+     * Whether to sum up, in the same pass, what the step does to each group: {@link
+     * StepResult#statistics}. Costs no traffic to memory, but some arithmetic in double; meant for
+     * some of the steps.
+     */
+    public Builder statistics(boolean statistics) {
+      this.statistics = statistics;
       return this;
     }
 

@@ -1,6 +1,7 @@
 package dev.warpstep;
 
 import dev.warpstep.backend.StepControl;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalDouble;
 
@@ -17,25 +18,35 @@ public final class StepResult {
   private final long plainSteps;
   private final double scale;
   private final boolean measured;
+  private final Optional<StatisticsOfStep> statistics;
+  private Optional<List<GroupStatistics>> read = Optional.empty();
   private Optional<StepControl.Result> found = Optional.empty();
 
   private StepResult(
-      StepControl control, boolean measured, long pass, long plainSteps, double scale) {
+      StepControl control,
+      boolean measured,
+      long pass,
+      long plainSteps,
+      double scale,
+      Optional<StatisticsOfStep> statistics) {
     this.control = control;
     this.measured = measured;
     this.pass = pass;
     this.plainSteps = plainSteps;
     this.scale = scale;
+    this.statistics = statistics;
   }
 
   /** Of a step whose norm pass was the latest. */
-  static StepResult measured(StepControl control, long plainSteps) {
-    return new StepResult(control, true, control.passes() - 1, plainSteps, Double.NaN);
+  static StepResult measured(
+      StepControl control, long plainSteps, Optional<StatisticsOfStep> statistics) {
+    return new StepResult(control, true, control.passes() - 1, plainSteps, Double.NaN, statistics);
   }
 
   /** Of a step without a norm pass. */
-  static StepResult plain(StepControl control, long plainSteps, double scale) {
-    return new StepResult(control, false, control.passes() - 1, plainSteps, scale);
+  static StepResult plain(
+      StepControl control, long plainSteps, double scale, Optional<StatisticsOfStep> statistics) {
+    return new StepResult(control, false, control.passes() - 1, plainSteps, scale, statistics);
   }
 
   /**
@@ -74,6 +85,23 @@ public final class StepResult {
    */
   public long appliedSteps() {
     return plainSteps + (pass < 0 ? 0 : result().appliedSteps());
+  }
+
+  /**
+   * What the step did to each param group, in their order; empty if the options did not ask for it
+   * or the step was skipped. Waits for the device.
+   *
+   * @throws IllegalStateException if it was not read before the next step with statistics, or
+   *     before parameters or groups changed, or the optimizer is closed
+   */
+  public Optional<List<GroupStatistics>> statistics() {
+    if (statistics.isEmpty() || skipped()) {
+      return Optional.empty();
+    }
+    if (read.isEmpty()) {
+      read = Optional.of(statistics.get().read(scale()));
+    }
+    return read;
   }
 
   private StepControl.Result result() {

@@ -11,10 +11,10 @@ import java.util.Objects;
 final class WrappedMemory {
   private WrappedMemory() {}
 
-  static Storage of(String owner, MemorySegment segment) {
+  static Storage of(String owner, DType dtype, MemorySegment segment) {
     Objects.requireNonNull(segment, owner);
     try {
-      return HostStorage.wrap(segment);
+      return HostStorage.wrap(segment, dtype.elementType());
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
     } catch (IllegalStateException e) {
@@ -22,9 +22,9 @@ final class WrappedMemory {
     }
   }
 
-  static Storage of(String owner, Device device, long address, long elementCount) {
+  static Storage of(String owner, DType dtype, Device device, long address, long elementCount) {
     try {
-      return device.backend().wrap(address, elementCount);
+      return device.backend().wrap(address, dtype.elementType(), elementCount);
     } catch (IllegalArgumentException e) {
       throw new IllegalArgumentException(owner + ": " + e.getMessage(), e);
     }

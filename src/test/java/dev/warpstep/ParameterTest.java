@@ -82,7 +82,7 @@ final class ParameterTest {
         "parameter p: must be native memory or a float[], was byte[]",
         () -> Parameter.of("p", MemorySegment.ofArray(new byte[8])));
     assertRefused(
-        "parameter p: must hold whole fp32 values, was 7 bytes long",
+        "parameter p: must hold whole FLOAT32 values, was 7 bytes long",
         () -> Parameter.of("p", Arena.ofAuto().allocate(7, 4)));
     MemorySegment misaligned = Arena.ofAuto().allocate(16, 16).asSlice(2, 8);
     assertTrue(

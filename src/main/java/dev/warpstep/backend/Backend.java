@@ -22,12 +22,13 @@ public interface Backend extends AutoCloseable {
    * Uses device memory of the caller, without copying.
    *
    * @param address of the first value
-   * @param elementCount number of fp32 values
+   * @param type of the elements
+   * @param elementCount number of elements
    * @throws IllegalArgumentException if the address is null, misaligned, not in memory of this
    *     device, or its allocation ends before the last value; or if the device has no memory of its
    *     own
    */
-  Storage wrap(long address, long elementCount);
+  Storage wrap(long address, ElementType type, long elementCount);
 
   /** Whether a storage is in memory that this backend's kernels can use. */
   boolean accepts(Storage storage);
@@ -59,11 +60,16 @@ public interface Backend extends AutoCloseable {
    * Prepares a step.
    *
    * @param tensors what to update, in this order
-   * @param bindings one for each tensor
+   * @param bindings one for each tensor; all of them fp64, or none
    * @param tables rows and counters that the tensors refer to
+   * @param countsStep whether a run of it is the end of a step that rounds stochastically
    */
   PreparedStep prepare(
-      Entry entry, List<StepPlan.Tensor> tensors, List<TensorBinding> bindings, Tables tables);
+      Entry entry,
+      List<StepPlan.Tensor> tensors,
+      List<TensorBinding> bindings,
+      Tables tables,
+      boolean countsStep);
 
   /**
    * Records what steps and norm passes give to the device, without doing it. Where there is nothing

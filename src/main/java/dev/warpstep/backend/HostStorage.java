@@ -3,45 +3,65 @@ package dev.warpstep.backend;
 import java.lang.foreign.MemorySegment;
 import java.util.OptionalLong;
 
-/** fp32 values in host memory: a {@code float[]}, native memory of the caller, or of a pool. */
+/** Elements in host memory: an array, native memory of the caller, or of a pool. */
 public final class HostStorage implements Storage {
   /** Stands for the address space of the process. */
   private static final Object NATIVE = new Object();
 
   private final MemorySegment segment;
+  private final ElementType type;
 
-  private HostStorage(MemorySegment segment) {
+  private HostStorage(MemorySegment segment, ElementType type) {
     this.segment = segment;
+    this.type = type;
   }
 
   /**
    * Uses memory of the caller, without copying.
    *
    * @throws IllegalArgumentException if it is not writable native memory or (part of) a {@code
-   *     float[]}, aligned to 4 bytes and a multiple of 4 bytes long
+   *     float[]}, {@code short[]} or {@code double[]}, as the type's size says, or not whole
+   *     elements, aligned
    * @throws IllegalStateException if it was freed
    */
-  public static HostStorage wrap(MemorySegment segment) {
+  public static HostStorage wrap(MemorySegment segment, ElementType type) {
+    Class<?> array = arrayOf(type);
+    int size = type.sizeBytes();
     if (segment.isReadOnly()) {
       throw new IllegalArgumentException("must be writable, was read-only memory");
     }
-    if (!segment.isNative() && segment.heapBase().filter(float[].class::isInstance).isEmpty()) {
+    if (!segment.isNative() && segment.heapBase().filter(array::isInstance).isEmpty()) {
       throw new IllegalArgumentException(
-          "must be native memory or a float[], was %s"
-              .formatted(segment.heapBase().orElseThrow().getClass().getSimpleName()));
+          "must be native memory or a %s, was %s"
+              .formatted(
+                  array.getSimpleName(),
+                  segment.heapBase().orElseThrow().getClass().getSimpleName()));
     }
-    if (segment.byteSize() % Float.BYTES != 0) {
+    if (segment.byteSize() % size != 0) {
       throw new IllegalArgumentException(
-          "must hold whole fp32 values, was %d bytes long".formatted(segment.byteSize()));
+          "must hold whole %s values, was %d bytes long".formatted(type, segment.byteSize()));
     }
-    if (segment.isNative() && segment.address() % Float.BYTES != 0) {
+    if (segment.isNative() && segment.address() % size != 0) {
       throw new IllegalArgumentException(
-          "must be aligned to 4 bytes, was at address 0x%x".formatted(segment.address()));
+          "must be aligned to %d bytes, was at address 0x%x".formatted(size, segment.address()));
     }
     if (!segment.scope().isAlive()) {
       throw new IllegalStateException("memory is already freed");
     }
-    return new HostStorage(segment);
+    return new HostStorage(segment, type);
+  }
+
+  private static Class<?> arrayOf(ElementType type) {
+    return switch (type) {
+      case FLOAT32 -> float[].class;
+      case FLOAT16, BFLOAT16 -> short[].class;
+      case FLOAT64 -> double[].class;
+    };
+  }
+
+  @Override
+  public ElementType type() {
+    return type;
   }
 
   /** The values. */
@@ -51,7 +71,7 @@ public final class HostStorage implements Storage {
 
   @Override
   public long elementCount() {
-    return segment.byteSize() / Float.BYTES;
+    return segment.byteSize() / type.sizeBytes();
   }
 
   @Override
@@ -67,6 +87,7 @@ public final class HostStorage implements Storage {
   @Override
   public boolean isSameMemory(Storage other) {
     return other instanceof HostStorage host
+        && host.type == type
         && host.segment.equals(segment)
         && host.segment.scope().equals(segment.scope());
   }
@@ -103,7 +124,7 @@ public final class HostStorage implements Storage {
 
   @Override
   public String toString() {
-    return "%d fp32 values in %s memory"
-        .formatted(elementCount(), segment.isNative() ? "native" : "heap");
+    return "%d %s values in %s memory"
+        .formatted(elementCount(), type, segment.isNative() ? "native" : "heap");
   }
 }

@@ -22,6 +22,6 @@ public record NormSettings(
     Optional<DeviceStruct> scaler,
     boolean updateScaler,
     Optional<DeviceStruct> average,
-    float largest,
+    double largest,
     boolean skipNonfinite,
     boolean zeroGradients) {}

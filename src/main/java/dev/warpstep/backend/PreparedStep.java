@@ -21,16 +21,31 @@ public interface PreparedStep extends AutoCloseable {
    */
   void moveGradient(int tensor, Storage gradient);
 
+  /**
+   * Makes room to sum up what steps do, for {@link #run} with sums; idempotent.
+   *
+   * @throws OutOfMemoryError if there is not enough memory
+   */
+  void prepareSums();
+
   /** Sends whatever changed on the host since the last run, as {@link #run} does by itself. */
   void send();
 
   /**
    * Updates every tensor once and advances its counter.
    *
+   * @param sums whether to sum up what the step does, for {@link #sums}
    * @return names of the tensors whose values and states are not to be trusted, because their
    *     memory was freed while the step ran; usually empty
    */
-  List<String> run();
+  List<String> run(boolean sums);
+
+  /**
+   * What the last run with sums did to each tensor; waits for it. Not defined if it was skipped.
+   *
+   * @return one for each tensor, in their order
+   */
+  List<TensorSums> sums();
 
   @Override
   void close();

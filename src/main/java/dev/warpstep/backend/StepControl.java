@@ -69,11 +69,7 @@ public final class StepControl implements AutoCloseable {
     WsVerdict.zero_gradients(raw, next.zeroGradients() ? 1 : 0);
     WsVerdict.average(raw, next.averages() ? 1 : 0);
     if (next.averages()) {
-      // As MovingAverage::of in kernels/rules/arithmetic.h.
-      double beta = 1 - next.averageWeight();
-      boolean fromOld = 1 - beta < 0.5;
-      WsVerdict.average_factor(raw, (float) (fromOld ? 1 - beta : -beta));
-      WsVerdict.average_from_old(raw, fromOld ? 1 : 0);
+      WsVerdict.average_weight(raw, next.averageWeight());
     }
     struct.touch(
         WsControl.verdict$offset(),
@@ -100,6 +96,30 @@ public final class StepControl implements AutoCloseable {
             | (next.zeroGradients() ? WarpstepPlan.WS_ZERO_GRADIENTS() : 0));
     struct.touch(0, WsControl.verdict$offset());
     settings = Optional.of(next);
+  }
+
+  /** Where stochastic rounding goes on: its seed, and the steps that were applied. */
+  public void round(long seed, long steps) {
+    struct.receive(); // what kernels counted beside it
+    WsControl.seed(struct.host(), seed);
+    WsControl.steps(struct.host(), steps);
+    struct.touch(WsControl.steps$offset(), WsControl.reserved$offset());
+  }
+
+  /** Of stochastic rounding. */
+  public long seed() {
+    return WsControl.seed(struct.host());
+  }
+
+  /** Steps that were applied, of an optimizer that rounds stochastically. Waits for them. */
+  public long roundedSteps() {
+    struct.receive();
+    return WsControl.steps(struct.host());
+  }
+
+  /** Counts a step where no kernel does. */
+  public void countRoundedStep() {
+    WsControl.steps(struct.host(), WsControl.steps(struct.host()) + 1);
   }
 
   /** The settings of the next norm pass. */

@@ -4,12 +4,20 @@ import java.lang.foreign.MemorySegment;
 import java.util.OptionalLong;
 
 /**
- * The fp32 values of one tensor, somewhere in the memory of one backend. Whoever allocated the
- * memory frees it: the caller, or a {@link StoragePool}.
+ * The elements of one tensor, somewhere in the memory of one backend. Whoever allocated the memory
+ * frees it: the caller, or a {@link StoragePool}.
  */
 public interface Storage {
-  /** Number of fp32 elements. */
+  /** What the elements are. */
+  ElementType type();
+
+  /** Number of elements. */
   long elementCount();
+
+  /** Bytes of all elements. */
+  default long sizeBytes() {
+    return elementCount() * type().sizeBytes();
+  }
 
   /** Address of the first value in memory of a device; empty in host memory. */
   OptionalLong deviceAddress();
@@ -29,7 +37,7 @@ public interface Storage {
   /**
    * Copies all values to host memory.
    *
-   * @param destination at least {@code 4 * elementCount()} bytes
+   * @param destination at least {@code sizeBytes()} long
    * @throws IllegalStateException if this storage is not alive
    */
   void copyTo(MemorySegment destination);
@@ -37,7 +45,7 @@ public interface Storage {
   /**
    * Copies all values from host memory.
    *
-   * @param source at least {@code 4 * elementCount()} bytes
+   * @param source at least {@code sizeBytes()} long
    * @throws IllegalStateException if this storage is not alive
    */
   void copyFrom(MemorySegment source);

@@ -9,9 +9,9 @@ package dev.warpstep.backend;
  * @param averageWeight of the parameters in their averages; NaN: averages stay
  */
 public record Verdict(
-    float multiplier, float largest, boolean zeroGradients, double averageWeight) {
+    double multiplier, double largest, boolean zeroGradients, double averageWeight) {
   /** An update and nothing else. */
-  public static final Verdict NEUTRAL = new Verdict(1, Float.POSITIVE_INFINITY, false, Double.NaN);
+  public static final Verdict NEUTRAL = new Verdict(1, Double.POSITIVE_INFINITY, false, Double.NaN);
 
   /** Whether averages are updated. */
   public boolean averages() {

@@ -2,6 +2,7 @@ package dev.warpstep.rules;
 
 import dev.warpstep.HyperParameter;
 import dev.warpstep.backend.Backend;
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.PreparedStep;
@@ -54,16 +55,20 @@ final class CpuKernel implements AutoCloseable {
     for (Arrays tensor : tensors) {
       int index = planned.size();
       tables.setCounter(index, step - 1);
-      HostStorage parameter = HostStorage.wrap(tensor.parameter());
+      Storage parameter = wrap(tensor.parameter());
       planned.add(new StepPlan.Tensor(parameter.elementCount(), 0, index));
       bindings.add(
           new TensorBinding(
               "tensor " + index,
               parameter,
-              HostStorage.wrap(tensor.gradient()),
-              tensor.states().stream().<Storage>map(HostStorage::wrap).toList()));
+              wrap(tensor.gradient()),
+              tensor.states().stream().map(CpuKernel::wrap).toList()));
     }
-    return backend.prepare(entry, planned, bindings, tables);
+    return backend.prepare(entry, planned, bindings, tables, false);
+  }
+
+  private static Storage wrap(MemorySegment memory) {
+    return HostStorage.wrap(memory, ElementType.FLOAT32);
   }
 
   @Override

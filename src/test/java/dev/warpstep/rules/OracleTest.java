@@ -258,7 +258,7 @@ class OracleTest {
                 step)) {
       assertEquals(rule.oracle().states(rule.settings()), kernel.states());
       prepared.verify();
-      prepared.run();
+      prepared.run(false);
     }
     return after;
   }

@@ -32,6 +32,69 @@ public class WarpstepPlan extends WarpstepPlan$shared {
     public static int WS_RESULTS() {
         return WS_RESULTS;
     }
+    private static final int WS_FLOAT32 = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_FLOAT32 = 0
+     * }
+     */
+    public static int WS_FLOAT32() {
+        return WS_FLOAT32;
+    }
+    private static final int WS_FLOAT16 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_FLOAT16 = 1
+     * }
+     */
+    public static int WS_FLOAT16() {
+        return WS_FLOAT16;
+    }
+    private static final int WS_BFLOAT16 = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_BFLOAT16 = 2
+     * }
+     */
+    public static int WS_BFLOAT16() {
+        return WS_BFLOAT16;
+    }
+    private static final int WS_FLOAT64 = (int)3L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_FLOAT64 = 3
+     * }
+     */
+    public static int WS_FLOAT64() {
+        return WS_FLOAT64;
+    }
+    private static final int WS_NO_MASTER = (int)0L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_NO_MASTER = 0
+     * }
+     */
+    public static int WS_NO_MASTER() {
+        return WS_NO_MASTER;
+    }
+    private static final int WS_MASTER_FLOAT32 = (int)1L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_MASTER_FLOAT32 = 1
+     * }
+     */
+    public static int WS_MASTER_FLOAT32() {
+        return WS_MASTER_FLOAT32;
+    }
+    private static final int WS_REMAINDER = (int)2L;
+    /**
+     * {@snippet lang=c :
+     * enum <anonymous>.WS_REMAINDER = 2
+     * }
+     */
+    public static int WS_REMAINDER() {
+        return WS_REMAINDER;
+    }
     private static final int WS_INFINITY_NORM = (int)1L;
     /**
      * {@snippet lang=c :

@@ -19,12 +19,15 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     double scale;
  *     uint64_t scaler;
  *     uint64_t average;
- *     float largest;
+ *     double largest;
  *     uint32_t flags;
- *     uint64_t reserved;
+ *     uint32_t unused;
  *     WsVerdict verdict;
  *     int64_t applied;
  *     uint64_t sequence;
+ *     uint64_t steps;
+ *     uint64_t seed;
+ *     uint64_t reserved;
  *     WsResult results[64];
  * }
  * }
@@ -40,12 +43,15 @@ public class WsControl {
         WarpstepPlan.C_DOUBLE.withName("scale"),
         WarpstepPlan.C_LONG.withName("scaler"),
         WarpstepPlan.C_LONG.withName("average"),
-        WarpstepPlan.C_FLOAT.withName("largest"),
+        WarpstepPlan.C_DOUBLE.withName("largest"),
         WarpstepPlan.C_INT.withName("flags"),
-        WarpstepPlan.C_LONG.withName("reserved"),
+        WarpstepPlan.C_INT.withName("unused"),
         WsVerdict.layout().withName("verdict"),
         WarpstepPlan.C_LONG.withName("applied"),
         WarpstepPlan.C_LONG.withName("sequence"),
+        WarpstepPlan.C_LONG.withName("steps"),
+        WarpstepPlan.C_LONG.withName("seed"),
+        WarpstepPlan.C_LONG.withName("reserved"),
         MemoryLayout.sequenceLayout(64, WsResult.layout()).withName("results")
     ).withName("WsControl");
 
@@ -232,15 +238,15 @@ public class WsControl {
         struct.set(average$LAYOUT, average$OFFSET, fieldValue);
     }
 
-    private static final OfFloat largest$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("largest"));
+    private static final OfDouble largest$LAYOUT = (OfDouble)$LAYOUT.select(groupElement("largest"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
-    public static final OfFloat largest$layout() {
+    public static final OfDouble largest$layout() {
         return largest$LAYOUT;
     }
 
@@ -249,7 +255,7 @@ public class WsControl {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
     public static final long largest$offset() {
@@ -259,20 +265,20 @@ public class WsControl {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
-    public static float largest(MemorySegment struct) {
+    public static double largest(MemorySegment struct) {
         return struct.get(largest$LAYOUT, largest$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
-    public static void largest(MemorySegment struct, float fieldValue) {
+    public static void largest(MemorySegment struct, double fieldValue) {
         struct.set(largest$LAYOUT, largest$OFFSET, fieldValue);
     }
 
@@ -320,48 +326,48 @@ public class WsControl {
         struct.set(flags$LAYOUT, flags$OFFSET, fieldValue);
     }
 
-    private static final OfLong reserved$LAYOUT = (OfLong)$LAYOUT.select(groupElement("reserved"));
+    private static final OfInt unused$LAYOUT = (OfInt)$LAYOUT.select(groupElement("unused"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint32_t unused
      * }
      */
-    public static final OfLong reserved$layout() {
-        return reserved$LAYOUT;
+    public static final OfInt unused$layout() {
+        return unused$LAYOUT;
     }
 
-    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+    private static final long unused$OFFSET = $LAYOUT.byteOffset(groupElement("unused"));
 
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint32_t unused
      * }
      */
-    public static final long reserved$offset() {
-        return reserved$OFFSET;
+    public static final long unused$offset() {
+        return unused$OFFSET;
     }
 
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint32_t unused
      * }
      */
-    public static long reserved(MemorySegment struct) {
-        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    public static int unused(MemorySegment struct) {
+        return struct.get(unused$LAYOUT, unused$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * uint64_t reserved
+     * uint32_t unused
      * }
      */
-    public static void reserved(MemorySegment struct, long fieldValue) {
-        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
+    public static void unused(MemorySegment struct, int fieldValue) {
+        struct.set(unused$LAYOUT, unused$OFFSET, fieldValue);
     }
 
     private static final GroupLayout verdict$LAYOUT = (GroupLayout)$LAYOUT.select(groupElement("verdict"));
@@ -494,6 +500,138 @@ public class WsControl {
      */
     public static void sequence(MemorySegment struct, long fieldValue) {
         struct.set(sequence$LAYOUT, sequence$OFFSET, fieldValue);
+    }
+
+    private static final OfLong steps$LAYOUT = (OfLong)$LAYOUT.select(groupElement("steps"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t steps
+     * }
+     */
+    public static final OfLong steps$layout() {
+        return steps$LAYOUT;
+    }
+
+    private static final long steps$OFFSET = $LAYOUT.byteOffset(groupElement("steps"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t steps
+     * }
+     */
+    public static final long steps$offset() {
+        return steps$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t steps
+     * }
+     */
+    public static long steps(MemorySegment struct) {
+        return struct.get(steps$LAYOUT, steps$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t steps
+     * }
+     */
+    public static void steps(MemorySegment struct, long fieldValue) {
+        struct.set(steps$LAYOUT, steps$OFFSET, fieldValue);
+    }
+
+    private static final OfLong seed$LAYOUT = (OfLong)$LAYOUT.select(groupElement("seed"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t seed
+     * }
+     */
+    public static final OfLong seed$layout() {
+        return seed$LAYOUT;
+    }
+
+    private static final long seed$OFFSET = $LAYOUT.byteOffset(groupElement("seed"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t seed
+     * }
+     */
+    public static final long seed$offset() {
+        return seed$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t seed
+     * }
+     */
+    public static long seed(MemorySegment struct) {
+        return struct.get(seed$LAYOUT, seed$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t seed
+     * }
+     */
+    public static void seed(MemorySegment struct, long fieldValue) {
+        struct.set(seed$LAYOUT, seed$OFFSET, fieldValue);
+    }
+
+    private static final OfLong reserved$LAYOUT = (OfLong)$LAYOUT.select(groupElement("reserved"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t reserved
+     * }
+     */
+    public static final OfLong reserved$layout() {
+        return reserved$LAYOUT;
+    }
+
+    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t reserved
+     * }
+     */
+    public static final long reserved$offset() {
+        return reserved$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t reserved
+     * }
+     */
+    public static long reserved(MemorySegment struct) {
+        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t reserved
+     * }
+     */
+    public static void reserved(MemorySegment struct, long fieldValue) {
+        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
     }
 
     private static final SequenceLayout results$LAYOUT = (SequenceLayout)$LAYOUT.select(groupElement("results"));

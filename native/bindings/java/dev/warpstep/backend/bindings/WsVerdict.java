@@ -15,12 +15,11 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
 /**
  * {@snippet lang=c :
  * struct WsVerdict {
- *     float multiplier;
- *     float largest;
+ *     double multiplier;
+ *     double largest;
+ *     double average_weight;
  *     uint32_t skip;
  *     uint32_t zero_gradients;
- *     float average_factor;
- *     uint32_t average_from_old;
  *     uint32_t average;
  *     uint32_t reserved;
  * }
@@ -33,12 +32,11 @@ public class WsVerdict {
     }
 
     private static final GroupLayout $LAYOUT = MemoryLayout.structLayout(
-        WarpstepPlan.C_FLOAT.withName("multiplier"),
-        WarpstepPlan.C_FLOAT.withName("largest"),
+        WarpstepPlan.C_DOUBLE.withName("multiplier"),
+        WarpstepPlan.C_DOUBLE.withName("largest"),
+        WarpstepPlan.C_DOUBLE.withName("average_weight"),
         WarpstepPlan.C_INT.withName("skip"),
         WarpstepPlan.C_INT.withName("zero_gradients"),
-        WarpstepPlan.C_FLOAT.withName("average_factor"),
-        WarpstepPlan.C_INT.withName("average_from_old"),
         WarpstepPlan.C_INT.withName("average"),
         WarpstepPlan.C_INT.withName("reserved")
     ).withName("WsVerdict");
@@ -50,15 +48,15 @@ public class WsVerdict {
         return $LAYOUT;
     }
 
-    private static final OfFloat multiplier$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("multiplier"));
+    private static final OfDouble multiplier$LAYOUT = (OfDouble)$LAYOUT.select(groupElement("multiplier"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float multiplier
+     * double multiplier
      * }
      */
-    public static final OfFloat multiplier$layout() {
+    public static final OfDouble multiplier$layout() {
         return multiplier$LAYOUT;
     }
 
@@ -67,7 +65,7 @@ public class WsVerdict {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float multiplier
+     * double multiplier
      * }
      */
     public static final long multiplier$offset() {
@@ -77,32 +75,32 @@ public class WsVerdict {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float multiplier
+     * double multiplier
      * }
      */
-    public static float multiplier(MemorySegment struct) {
+    public static double multiplier(MemorySegment struct) {
         return struct.get(multiplier$LAYOUT, multiplier$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float multiplier
+     * double multiplier
      * }
      */
-    public static void multiplier(MemorySegment struct, float fieldValue) {
+    public static void multiplier(MemorySegment struct, double fieldValue) {
         struct.set(multiplier$LAYOUT, multiplier$OFFSET, fieldValue);
     }
 
-    private static final OfFloat largest$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("largest"));
+    private static final OfDouble largest$LAYOUT = (OfDouble)$LAYOUT.select(groupElement("largest"));
 
     /**
      * Layout for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
-    public static final OfFloat largest$layout() {
+    public static final OfDouble largest$layout() {
         return largest$LAYOUT;
     }
 
@@ -111,7 +109,7 @@ public class WsVerdict {
     /**
      * Offset for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
     public static final long largest$offset() {
@@ -121,21 +119,65 @@ public class WsVerdict {
     /**
      * Getter for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
-    public static float largest(MemorySegment struct) {
+    public static double largest(MemorySegment struct) {
         return struct.get(largest$LAYOUT, largest$OFFSET);
     }
 
     /**
      * Setter for field:
      * {@snippet lang=c :
-     * float largest
+     * double largest
      * }
      */
-    public static void largest(MemorySegment struct, float fieldValue) {
+    public static void largest(MemorySegment struct, double fieldValue) {
         struct.set(largest$LAYOUT, largest$OFFSET, fieldValue);
+    }
+
+    private static final OfDouble average_weight$LAYOUT = (OfDouble)$LAYOUT.select(groupElement("average_weight"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * double average_weight
+     * }
+     */
+    public static final OfDouble average_weight$layout() {
+        return average_weight$LAYOUT;
+    }
+
+    private static final long average_weight$OFFSET = $LAYOUT.byteOffset(groupElement("average_weight"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * double average_weight
+     * }
+     */
+    public static final long average_weight$offset() {
+        return average_weight$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * double average_weight
+     * }
+     */
+    public static double average_weight(MemorySegment struct) {
+        return struct.get(average_weight$LAYOUT, average_weight$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * double average_weight
+     * }
+     */
+    public static void average_weight(MemorySegment struct, double fieldValue) {
+        struct.set(average_weight$LAYOUT, average_weight$OFFSET, fieldValue);
     }
 
     private static final OfInt skip$LAYOUT = (OfInt)$LAYOUT.select(groupElement("skip"));
@@ -224,94 +266,6 @@ public class WsVerdict {
      */
     public static void zero_gradients(MemorySegment struct, int fieldValue) {
         struct.set(zero_gradients$LAYOUT, zero_gradients$OFFSET, fieldValue);
-    }
-
-    private static final OfFloat average_factor$LAYOUT = (OfFloat)$LAYOUT.select(groupElement("average_factor"));
-
-    /**
-     * Layout for field:
-     * {@snippet lang=c :
-     * float average_factor
-     * }
-     */
-    public static final OfFloat average_factor$layout() {
-        return average_factor$LAYOUT;
-    }
-
-    private static final long average_factor$OFFSET = $LAYOUT.byteOffset(groupElement("average_factor"));
-
-    /**
-     * Offset for field:
-     * {@snippet lang=c :
-     * float average_factor
-     * }
-     */
-    public static final long average_factor$offset() {
-        return average_factor$OFFSET;
-    }
-
-    /**
-     * Getter for field:
-     * {@snippet lang=c :
-     * float average_factor
-     * }
-     */
-    public static float average_factor(MemorySegment struct) {
-        return struct.get(average_factor$LAYOUT, average_factor$OFFSET);
-    }
-
-    /**
-     * Setter for field:
-     * {@snippet lang=c :
-     * float average_factor
-     * }
-     */
-    public static void average_factor(MemorySegment struct, float fieldValue) {
-        struct.set(average_factor$LAYOUT, average_factor$OFFSET, fieldValue);
-    }
-
-    private static final OfInt average_from_old$LAYOUT = (OfInt)$LAYOUT.select(groupElement("average_from_old"));
-
-    /**
-     * Layout for field:
-     * {@snippet lang=c :
-     * uint32_t average_from_old
-     * }
-     */
-    public static final OfInt average_from_old$layout() {
-        return average_from_old$LAYOUT;
-    }
-
-    private static final long average_from_old$OFFSET = $LAYOUT.byteOffset(groupElement("average_from_old"));
-
-    /**
-     * Offset for field:
-     * {@snippet lang=c :
-     * uint32_t average_from_old
-     * }
-     */
-    public static final long average_from_old$offset() {
-        return average_from_old$OFFSET;
-    }
-
-    /**
-     * Getter for field:
-     * {@snippet lang=c :
-     * uint32_t average_from_old
-     * }
-     */
-    public static int average_from_old(MemorySegment struct) {
-        return struct.get(average_from_old$LAYOUT, average_from_old$OFFSET);
-    }
-
-    /**
-     * Setter for field:
-     * {@snippet lang=c :
-     * uint32_t average_from_old
-     * }
-     */
-    public static void average_from_old(MemorySegment struct, int fieldValue) {
-        struct.set(average_from_old$LAYOUT, average_from_old$OFFSET, fieldValue);
     }
 
     private static final OfInt average$LAYOUT = (OfInt)$LAYOUT.select(groupElement("average"));

@@ -1,5 +1,6 @@
 package dev.warpstep.adapter.jcuda;
 
+import dev.warpstep.DType;
 import dev.warpstep.Device;
 import dev.warpstep.DeviceUnavailableException;
 import dev.warpstep.Parameter;
@@ -66,7 +67,7 @@ public final class JCudaAdapter {
   }
 
   /**
-   * A parameter over device memory of the caller, who frees it after the last step.
+   * A parameter of fp32 values over device memory of the caller, who frees it after the last step.
    *
    * @param data the first value, divisible by 4
    * @param shape its dimensions; none means a scalar
@@ -77,6 +78,42 @@ public final class JCudaAdapter {
    */
   public static Parameter parameter(Device device, String name, Pointer data, long... shape) {
     return Parameter.ofDeviceMemory(device, name, new AddressOf(data).value(), shape);
+  }
+
+  /**
+   * A parameter over device memory of the caller, who frees it after the last step.
+   *
+   * @param data the first value, divisible by its size
+   * @throws IllegalArgumentException as for fp32 values
+   * @throws IllegalStateException if the device is closed
+   * @see #parameter(Device, String, Pointer, long...)
+   */
+  public static Parameter parameter(
+      Device device, String name, DType dtype, Pointer data, long... shape) {
+    return Parameter.ofDeviceMemory(device, name, dtype, new AddressOf(data).value(), shape);
+  }
+
+  /**
+   * Sets where a parameter's gradient is, and of which type.
+   *
+   * @throws IllegalArgumentException if the type does not go with the parameter's, or as for a
+   *     gradient of its own type
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   * @see Parameter#gradient(DType, long)
+   */
+  public static Parameter gradient(Parameter parameter, DType dtype, Pointer gradient) {
+    return parameter.gradient(dtype, new AddressOf(gradient).value());
+  }
+
+  /**
+   * Sets where the master weights of a 16-bit parameter are.
+   *
+   * @throws IllegalArgumentException if the parameter is not of 16 bits, or as for a gradient
+   * @throws IllegalStateException if the parameter is closed, or not in device memory
+   * @see Parameter#master(long)
+   */
+  public static Parameter master(Parameter parameter, Pointer master) {
+    return parameter.master(new AddressOf(master).value());
   }
 
   /**

@@ -2,6 +2,7 @@ package dev.warpstep.backend.cpu;
 
 import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.DeviceStruct;
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.PreparedNorm;
@@ -112,7 +113,7 @@ public final class CpuBackend implements Backend {
   }
 
   @Override
-  public Storage wrap(long address, long elementCount) {
+  public Storage wrap(long address, ElementType type, long elementCount) {
     throw new IllegalArgumentException(
         "must be an array, buffer or segment on the CPU, was a device address");
   }
@@ -130,10 +131,14 @@ public final class CpuBackend implements Backend {
 
   @Override
   public PreparedStep prepare(
-      Entry entry, List<StepPlan.Tensor> tensors, List<TensorBinding> bindings, Tables tables) {
+      Entry entry,
+      List<StepPlan.Tensor> tensors,
+      List<TensorBinding> bindings,
+      Tables tables,
+      boolean countsStep) {
     checkOpen();
-    StepPlan plan = StepPlan.of(tensors, CpuStep.chunkElements(tensors, threads));
-    return new CpuStep(this, team, isa.index(), entry, plan, bindings, (CpuTables) tables);
+    return new CpuStep(
+        this, team, isa.index(), entry, tensors, bindings, (CpuTables) tables, countsStep);
   }
 
   @Override
@@ -175,6 +180,10 @@ public final class CpuBackend implements Backend {
   @Override
   public void synchronize() {
     checkOpen();
+  }
+
+  int threads() {
+    return threads;
   }
 
   void checkOpen() {

@@ -45,6 +45,7 @@ final class CpuNorm implements PreparedNorm, ThreadTeam.Job {
   private final StepPlan plan;
   private final StepControl control;
   private final MemorySegment[] gradients;
+  private final int[] types;
   private final MemorySegment[] partials;
   private final MemorySegment allPartials;
   private final long tileCount;
@@ -63,6 +64,7 @@ final class CpuNorm implements PreparedNorm, ThreadTeam.Job {
     this.control = control;
     this.plan = StepPlan.of(tensors, CHUNK);
     this.gradients = gradients.stream().map(CpuStep::lent).toArray(MemorySegment[]::new);
+    this.types = gradients.stream().mapToInt(gradient -> gradient.type().code()).toArray();
     this.partials = new MemorySegment[tensors.size()];
     this.tileCount =
         tensors.stream().mapToLong(tensor -> Math.ceilDiv(tensor.elementCount(), TILE)).sum();
@@ -77,6 +79,7 @@ final class CpuNorm implements PreparedNorm, ThreadTeam.Job {
   @Override
   public void moveGradient(int tensor, Storage gradient) {
     gradients[tensor] = CpuStep.lent(gradient);
+    types[tensor] = gradient.type().code();
   }
 
   @Override
@@ -119,13 +122,14 @@ final class CpuNorm implements PreparedNorm, ThreadTeam.Job {
 
   private void reduce(int tensor, long begin, long count) {
     MemorySegment gradient = gradients[tensor];
+    int type = types[tensor];
     try {
       if (gradient.isNative()) {
-        WarpstepNative.ws_norm(isa, infinity, gradient, begin, count, partials[tensor]);
+        WarpstepNative.ws_norm(isa, infinity, type, gradient, begin, count, partials[tensor]);
       } else {
         for (long at = begin, end = begin + count; at < end; at += CRITICAL_ELEMENTS) {
           long most = Math.min(CRITICAL_ELEMENTS, end - at);
-          CRITICAL_NORM.invokeExact(isa, infinity, gradient, at, most, partials[tensor]);
+          CRITICAL_NORM.invokeExact(isa, infinity, type, gradient, at, most, partials[tensor]);
         }
       }
     } catch (RuntimeException | Error e) {

@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cpu;
 
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
@@ -33,16 +34,17 @@ final class CpuPool implements StoragePool {
   private long stagger = POOLS.getAndIncrement() * 29L;
 
   @Override
-  public Storage allocate(long elementCount) {
+  public Storage allocate(ElementType type, long elementCount) {
     try {
-      long sizeBytes = Math.multiplyExact(elementCount, (long) Float.BYTES);
+      long sizeBytes = Math.multiplyExact(elementCount, (long) type.sizeBytes());
       return HostStorage.wrap(
           sizeBytes < LARGE_BYTES
               ? arena.allocate(sizeBytes, ALIGNMENT_BYTES)
-              : allocateLarge(sizeBytes));
+              : allocateLarge(sizeBytes),
+          type);
     } catch (OutOfMemoryError e) {
       OutOfMemoryError named =
-          new OutOfMemoryError("no native memory for %d fp32 values".formatted(elementCount));
+          new OutOfMemoryError("no native memory for %d %s values".formatted(elementCount, type));
       named.initCause(e);
       throw named;
     }

@@ -5,8 +5,11 @@ import dev.warpstep.backend.HostStorage;
 import dev.warpstep.backend.PreparedStep;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.TensorSums;
+import dev.warpstep.backend.bindings.WsFormat;
 import dev.warpstep.backend.cpu.bindings.WarpstepNative;
 import dev.warpstep.plan.StepPlan;
+import java.lang.foreign.Arena;
 import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
@@ -14,6 +17,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
@@ -39,6 +43,9 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
    * pinned during the call, and a safepoint waits for it; a call costs about 50 nanoseconds.
    */
   private static final int CRITICAL_ELEMENTS = 16_384;
+
+  /** Chunks are a multiple of so many elements. */
+  private static final int GRAIN = 1_024;
 
   /** The fewest elements worth a hand-over to another thread, about a microsecond in the cache. */
   private static final int SMALLEST_CHUNK = 2_048;
@@ -71,9 +78,15 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   private final int isa;
   private final int entry;
   private final boolean hasState;
-  private final StepPlan plan;
+  private final boolean countsStep;
+  private final StepPlan ownPlan;
   private final CpuTables tables;
-  private final MemorySegment verdict;
+  private final MemorySegment control;
+  private Optional<CpuSums> sums = Optional.empty();
+
+  /** What the present run walks over: a plan of whole tiles if it is summed up. */
+  private StepPlan plan;
+
   private final Tensor[] tensors;
   private final List<TensorBinding> bindings;
   private Guard[] guards;
@@ -91,6 +104,8 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     final MemorySegment state1;
     final MemorySegment state2;
     final MemorySegment average;
+    final MemorySegment master;
+    final MemorySegment format = Arena.ofAuto().allocate(WsFormat.layout());
     final boolean onHeap;
     long step;
     volatile boolean failed;
@@ -105,8 +120,10 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       state1 = state(binding.states(), 1);
       state2 = state(binding.states(), 2);
       average = binding.average().map(CpuStep::lent).orElse(MemorySegment.NULL);
+      master = binding.master().map(CpuStep::lent).orElse(MemorySegment.NULL);
+      binding.writeFormat(format);
       onHeap =
-          Stream.of(parameter, gradient, state0, state1, state2)
+          Stream.of(parameter, gradient, state0, state1, state2, master)
               .anyMatch(segment -> !segment.isNative());
     }
 
@@ -144,41 +161,41 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       ThreadTeam team,
       int isa,
       Entry entry,
-      StepPlan plan,
+      List<StepPlan.Tensor> planned,
       List<TensorBinding> bindings,
-      CpuTables tables) {
+      CpuTables tables,
+      boolean countsStep) {
     this.backend = backend;
     this.team = team;
     this.isa = isa;
     this.entry = entry.index();
     this.hasState = !entry.states().isEmpty();
-    this.plan = plan;
+    this.countsStep = countsStep;
+    this.ownPlan = StepPlan.of(planned, chunkElements(planned, backend.threads(), GRAIN));
+    this.plan = ownPlan;
     this.tables = tables;
-    this.verdict = tables.control().verdict();
+    this.control = tables.control().host();
     this.tensors =
         IntStream.range(0, bindings.size())
-            .mapToObj(i -> new Tensor(bindings.get(i), plan.tensors().get(i), tables))
+            .mapToObj(i -> new Tensor(bindings.get(i), planned.get(i), tables))
             .toArray(Tensor[]::new);
     this.bindings = new ArrayList<>(bindings);
     this.guards = guards(bindings);
   }
 
   /** Chunks small enough to occupy every thread, large enough to be worth it. */
-  static int chunkElements(List<StepPlan.Tensor> tensors, int threads) {
+  static int chunkElements(List<StepPlan.Tensor> tensors, int threads, int grain) {
     long elements = tensors.stream().mapToLong(StepPlan.Tensor::elementCount).sum();
     long even = elements / ((long) threads * CHUNKS_PER_THREAD);
-    return Math.clamp(Math.ceilDiv(even, 1024) * 1024, SMALLEST_CHUNK, LARGEST_CHUNK);
+    int smallest = Math.max(grain, SMALLEST_CHUNK);
+    return Math.clamp(Math.ceilDiv(even, grain) * grain, smallest, LARGEST_CHUNK);
   }
 
   private static Guard[] guards(List<TensorBinding> bindings) {
     Set<MemorySegment.Scope> seen = Collections.newSetFromMap(new IdentityHashMap<>());
     List<Guard> guards = new ArrayList<>();
     for (TensorBinding binding : bindings) {
-      List<Storage> storages = new ArrayList<>(binding.states());
-      binding.average().ifPresent(storages::add);
-      storages.add(binding.parameter());
-      storages.add(binding.gradient());
-      for (Storage storage : storages) {
+      for (Storage storage : binding.storages()) {
         MemorySegment segment = ((HostStorage) storage).segment();
         if (segment.isNative() && seen.add(segment.scope())) {
           guards.add(new Guard(segment, binding.name()));
@@ -192,7 +209,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   public void moveGradient(int tensor, Storage gradient) {
     TensorBinding moved = bindings.get(tensor).withGradient(gradient);
     bindings.set(tensor, moved);
-    tensors[tensor] = new Tensor(moved, plan.tensors().get(tensor), tables);
+    tensors[tensor] = new Tensor(moved, ownPlan.tensors().get(tensor), tables);
     guardsStale = true;
   }
 
@@ -215,7 +232,20 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
   }
 
   @Override
-  public List<String> run() {
+  public void prepareSums() {
+    if (sums.isEmpty()) {
+      sums = Optional.of(new CpuSums(ownPlan.tensors(), backend.threads()));
+    }
+  }
+
+  @Override
+  public List<TensorSums> sums() {
+    return sums.orElseThrow().ofTensors();
+  }
+
+  @Override
+  public List<String> run(boolean summed) {
+    plan = summed ? sums.orElseThrow().plan() : ownPlan;
     for (Tensor tensor : tensors) {
       tensor.step = tables.counter(tensor.counter) + 1;
     }
@@ -233,15 +263,20 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
         tables.setCounter(tensor.counter, tensor.step);
       }
     }
+    if (countsStep && !tables.control().skips()) {
+      tables.control().countRoundedStep();
+    }
     return failed ? failedNames() : List.of();
   }
 
   @Override
   public void run(int item) {
     for (int chunk = plan.itemBegin(item); chunk < plan.itemEnd(item); chunk++) {
-      Tensor tensor = tensors[plan.chunkTensor(chunk)];
+      int index = plan.chunkTensor(chunk);
+      Tensor tensor = tensors[index];
+      MemorySegment summed = plan == ownPlan ? MemorySegment.NULL : sums.orElseThrow().of(index);
       try {
-        update(tensor, plan.chunkBegin(chunk), plan.chunkElements(chunk));
+        update(tensor, summed, plan.chunkBegin(chunk), plan.chunkElements(chunk));
       } catch (RuntimeException | Error e) {
         tensor.failed = true;
         failure.compareAndSet(null, e);
@@ -249,7 +284,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     }
   }
 
-  private void update(Tensor t, long begin, long count) {
+  private void update(Tensor t, MemorySegment summed, long begin, long count) {
     try {
       if (t.onHeap) {
         for (long at = begin, end = begin + count; at < end; at += CRITICAL_ELEMENTS) {
@@ -258,13 +293,17 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
               entry,
               t.row,
               t.step,
-              verdict,
+              control,
+              t.format,
+              t.counter,
               t.parameter,
               t.gradient,
               t.state0,
               t.state1,
               t.state2,
               t.average,
+              t.master,
+              summed,
               at,
               Math.min(CRITICAL_ELEMENTS, end - at));
         }
@@ -274,13 +313,17 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
             entry,
             t.row,
             t.step,
-            verdict,
+            control,
+            t.format,
+            t.counter,
             t.parameter,
             t.gradient,
             t.state0,
             t.state1,
             t.state2,
             t.average,
+            t.master,
+            summed,
             begin,
             count);
       }

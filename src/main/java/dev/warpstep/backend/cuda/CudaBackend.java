@@ -2,6 +2,7 @@ package dev.warpstep.backend.cuda;
 
 import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.DeviceStruct;
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.PreparedStep;
@@ -30,7 +31,7 @@ public final class CudaBackend implements Backend {
   public static final String LAUNCHER_PROPERTY = "warpstep.launcher";
 
   /** Tells for all of them which machine code the driver chose. */
-  private static final String KERNEL_OF_NO_RULE = "stream";
+  private static final String KERNEL_OF_NO_RULE = "stream_f32";
 
   private final CudaContext context;
   private final CudaModule module;
@@ -134,9 +135,9 @@ public final class CudaBackend implements Backend {
   }
 
   @Override
-  public Storage wrap(long address, long elementCount) {
+  public Storage wrap(long address, ElementType type, long elementCount) {
     checkOpen();
-    return DevicePointers.wrap(context, address, elementCount);
+    return DevicePointers.wrap(context, address, type, elementCount);
   }
 
   @Override
@@ -152,16 +153,22 @@ public final class CudaBackend implements Backend {
 
   @Override
   public PreparedStep prepare(
-      Entry entry, List<StepPlan.Tensor> tensors, List<TensorBinding> bindings, Tables tables) {
+      Entry entry,
+      List<StepPlan.Tensor> tensors,
+      List<TensorBinding> bindings,
+      Tables tables,
+      boolean countsStep) {
     checkOpen();
     return new CudaStep(
         context,
-        module.kernel(entry.name()),
+        module,
         launcher,
+        entry,
         tensors,
         bindings,
         (CudaTables) tables,
-        multiprocessors);
+        multiprocessors,
+        countsStep);
   }
 
   @Override
@@ -186,8 +193,9 @@ public final class CudaBackend implements Backend {
       KernelLauncher.Launch launch =
           launcher.prepare(
               context,
-              module.kernelNamed("update_scaler"),
+              module.kernel("update_scaler"),
               1,
+              0,
               arena.allocateFrom(ValueLayout.JAVA_LONG, scaler.struct().address()));
       context.driver().check("cuLaunchKernel", launch.launch());
     }

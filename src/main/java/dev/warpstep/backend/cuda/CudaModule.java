@@ -46,12 +46,8 @@ final class CudaModule implements CudaContext.Held {
     context.hold(this);
   }
 
-  /** The kernel of an entry or a norm. */
-  Kernel kernel(String entry) {
-    return kernelNamed(entry + "_f32");
-  }
-
-  Kernel kernelNamed(String wholeName) {
+  /** A kernel of kernels/cuda/entries.cu. */
+  Kernel kernel(String wholeName) {
     return kernels.computeIfAbsent(
         wholeName,
         name -> {

@@ -5,6 +5,7 @@ import dev.warpstep.backend.NormSettings;
 import dev.warpstep.backend.PreparedNorm;
 import dev.warpstep.backend.StepControl;
 import dev.warpstep.backend.Storage;
+import dev.warpstep.backend.bindings.WsFormat;
 import dev.warpstep.backend.cuda.bindings.WsChunk;
 import dev.warpstep.backend.cuda.bindings.WsNormLaunch;
 import dev.warpstep.backend.cuda.bindings.WsTensor;
@@ -46,7 +47,7 @@ final class CudaNorm implements PreparedNorm {
     this.plan = new Upload(context, ticketAt + Long.BYTES);
     for (int i = 0; i < tensors.size(); i++) {
       MemorySegment tensor = WsTensor.asSlice(plan.host().asSlice(0, tilesAt), i);
-      WsTensor.gradient(tensor, CudaStep.address(gradients.get(i)));
+      writeGradient(tensor, gradients.get(i));
       WsTensor.element_count(tensor, tensors.get(i).elementCount());
     }
     CudaStep.writeChunks(plan.host().asSlice(tilesAt, partialsAt - tilesAt), cut);
@@ -60,9 +61,9 @@ final class CudaNorm implements PreparedNorm {
     int blocks =
         Math.clamp(cut.chunkCount(), 1, multiprocessors * CudaModule.BLOCKS_PER_MULTIPROCESSOR);
     try {
-      this.norm = launcher.prepare(context, module.kernel("norm"), blocks, arguments);
+      this.norm = launcher.prepare(context, module.kernel("norm_pass"), blocks, 0, arguments);
       this.infinityNorm =
-          launcher.prepare(context, module.kernel("infinity_norm"), blocks, arguments);
+          launcher.prepare(context, module.kernel("infinity_norm_pass"), blocks, 0, arguments);
     } catch (DeviceException e) {
       close();
       throw e;
@@ -72,8 +73,13 @@ final class CudaNorm implements PreparedNorm {
   @Override
   public void moveGradient(int tensor, Storage gradient) {
     long begin = WsTensor.sizeof() * tensor;
-    WsTensor.gradient(plan.host().asSlice(begin), CudaStep.address(gradient));
+    writeGradient(plan.host().asSlice(begin, WsTensor.sizeof()), gradient);
     plan.touch(begin, begin + WsTensor.sizeof());
+  }
+
+  private static void writeGradient(MemorySegment tensor, Storage gradient) {
+    WsTensor.gradient(tensor, CudaStep.address(gradient));
+    WsFormat.gradient(WsTensor.format(tensor), (byte) gradient.type().code());
   }
 
   @Override

@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
 import dev.warpstep.error.DeviceException;
@@ -33,8 +34,8 @@ final class CudaPool implements StoragePool, CudaContext.Held {
   }
 
   @Override
-  public Storage allocate(long elementCount) {
-    long sizeBytes = Math.multiplyExact(elementCount, (long) Float.BYTES);
+  public Storage allocate(ElementType type, long elementCount) {
+    long sizeBytes = Math.multiplyExact(elementCount, (long) type.sizeBytes());
     long aligned = Math.ceilDiv(sizeBytes, ALIGNMENT_BYTES) * ALIGNMENT_BYTES;
     long address;
     if (aligned >= slabBytes) {
@@ -49,7 +50,7 @@ final class CudaPool implements StoragePool, CudaContext.Held {
       next += aligned;
       left -= aligned;
     }
-    return new CudaStorage(context, address, elementCount, () -> !closed);
+    return new CudaStorage(context, address, type, elementCount, () -> !closed);
   }
 
   private long newSlab(long sizeBytes) {

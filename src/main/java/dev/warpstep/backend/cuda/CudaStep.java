@@ -1,8 +1,10 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.backend.Entry;
 import dev.warpstep.backend.PreparedStep;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.TensorBinding;
+import dev.warpstep.backend.TensorSums;
 import dev.warpstep.backend.cuda.bindings.WsChunk;
 import dev.warpstep.backend.cuda.bindings.WsLaunch;
 import dev.warpstep.backend.cuda.bindings.WsTensor;
@@ -10,6 +12,7 @@ import dev.warpstep.plan.StepPlan;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.util.List;
+import java.util.Optional;
 
 /**
  * A step as one launch. Tensors, chunks and the blocks' ticket lie in one table on the device:
@@ -17,6 +20,10 @@ import java.util.List;
  * <pre>
  *   | WsTensor[tensors] | WsChunk[chunks] | ticket |
  * </pre>
+ *
+ * Kernels are named after the rule and the format: {@code _f32} if all of it is fp32, {@code _f64},
+ * and {@code _mixed} for everything else and for sums, which no {@code _f32} kernel has registers
+ * for.
  */
 final class CudaStep implements PreparedStep {
   /**
@@ -25,21 +32,36 @@ final class CudaStep implements PreparedStep {
   private static final int CHUNKS_PER_BLOCK = 4;
 
   private final CudaContext context;
+  private final CudaModule module;
+  private final KernelLauncher launcher;
+  private final Entry entry;
+  private final List<StepPlan.Tensor> tensors;
   private final CudaTables tables;
+  private final int residentBlocks;
+  private final boolean isDouble;
   private final Upload plan;
+  private final MemorySegment arguments = WsLaunch.allocate(Arena.ofAuto());
   private final KernelLauncher.Launch launch;
+  private Optional<CudaSums> sums = Optional.empty();
 
   CudaStep(
       CudaContext context,
-      CudaModule.Kernel kernel,
+      CudaModule module,
       KernelLauncher launcher,
+      Entry entry,
       List<StepPlan.Tensor> tensors,
       List<TensorBinding> bindings,
       CudaTables tables,
-      int multiprocessors) {
+      int multiprocessors,
+      boolean countsStep) {
     this.context = context;
+    this.module = module;
+    this.launcher = launcher;
+    this.entry = entry;
+    this.tensors = List.copyOf(tensors);
     this.tables = tables;
-    int residentBlocks = multiprocessors * CudaModule.BLOCKS_PER_MULTIPROCESSOR;
+    this.residentBlocks = multiprocessors * CudaModule.BLOCKS_PER_MULTIPROCESSOR;
+    this.isDouble = bindings.stream().anyMatch(TensorBinding::isDouble);
     StepPlan cut = StepPlan.of(tensors, chunkElements(tensors, residentBlocks));
     long chunksAt = WsTensor.sizeof() * tensors.size();
     long ticketAt = chunksAt + WsChunk.sizeof() * cut.chunkCount();
@@ -49,7 +71,6 @@ final class CudaStep implements PreparedStep {
           WsTensor.asSlice(plan.host().asSlice(0, chunksAt), i), tensors.get(i), bindings.get(i));
     }
     writeChunks(plan.host().asSlice(chunksAt, ticketAt - chunksAt), cut);
-    MemorySegment arguments = WsLaunch.allocate(Arena.ofAuto());
     WsLaunch.tensors(arguments, plan.address());
     WsLaunch.chunks(arguments, plan.address() + chunksAt);
     WsLaunch.rows(arguments, tables.rowsAddress());
@@ -58,8 +79,25 @@ final class CudaStep implements PreparedStep {
     WsLaunch.tensor_count(arguments, tensors.size());
     WsLaunch.chunk_count(arguments, cut.chunkCount());
     WsLaunch.control(arguments, tables.control().address());
+    WsLaunch.counts_step(arguments, countsStep ? 1 : 0);
+    boolean isFloat = bindings.stream().allMatch(TensorBinding::isFloat);
     int blocks = Math.clamp(cut.chunkCount(), 1, residentBlocks);
-    this.launch = launcher.prepare(context, kernel, blocks, arguments);
+    try {
+      this.launch =
+          launcher.prepare(
+              context,
+              kernel(isDouble ? "_f64" : isFloat ? "_f32" : "_mixed"),
+              blocks,
+              0,
+              arguments);
+    } catch (RuntimeException e) {
+      plan.close();
+      throw e;
+    }
+  }
+
+  private CudaModule.Kernel kernel(String format) {
+    return module.kernel(entry.name() + format);
   }
 
   /** Chunks of whole tiles, small enough that a small model has one for every block. */
@@ -78,6 +116,8 @@ final class CudaStep implements PreparedStep {
       WsTensor.state(tensor, i, address(binding.states().get(i)));
     }
     WsTensor.average(tensor, binding.average().map(CudaStep::address).orElse(0L));
+    WsTensor.master(tensor, binding.master().map(CudaStep::address).orElse(0L));
+    binding.writeFormat(WsTensor.format(tensor));
     WsTensor.element_count(tensor, planned.elementCount());
     WsTensor.row(tensor, planned.row());
     WsTensor.counter(tensor, planned.counter());
@@ -112,21 +152,47 @@ final class CudaStep implements PreparedStep {
     plan.touch(begin, begin + WsTensor.sizeof());
   }
 
+  /** A launch of its own over the tiles of a reduction. */
+  @Override
+  public void prepareSums() {
+    if (sums.isEmpty()) {
+      sums =
+          Optional.of(
+              new CudaSums(
+                  context,
+                  launcher,
+                  kernel(isDouble ? "_f64" : "_mixed"),
+                  tensors,
+                  arguments,
+                  residentBlocks));
+    }
+  }
+
+  @Override
+  public List<TensorSums> sums() {
+    return sums.orElseThrow().receive();
+  }
+
   @Override
   public void send() {
     tables.beforeLaunch();
     plan.send();
+    if (sums.isPresent()) {
+      sums.get().send();
+    }
   }
 
   @Override
-  public List<String> run() {
+  public List<String> run(boolean summed) {
     send();
-    context.driver().check("cuLaunchKernel", launch.launch());
+    KernelLauncher.Launch next = summed ? sums.orElseThrow().launch() : launch;
+    context.driver().check("cuLaunchKernel", next.launch());
     return List.of();
   }
 
   @Override
   public void close() {
     plan.close();
+    sums.ifPresent(CudaSums::close);
   }
 }

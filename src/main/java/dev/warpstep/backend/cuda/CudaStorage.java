@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.MemoryRange;
 import dev.warpstep.backend.Storage;
 import java.lang.foreign.Arena;
@@ -12,14 +13,16 @@ import jcuda.Pointer;
 import jcuda.driver.JCudaDriver;
 
 /**
- * fp32 values in device memory.
+ * Elements in device memory.
  *
  * @param context of the device
- * @param address of the first value, divisible by 4
- * @param elementCount number of values
+ * @param address of the first element, divisible by its size
+ * @param type of the elements
+ * @param elementCount number of elements
  * @param alive whether the memory has not been freed, as far as that is known
  */
-record CudaStorage(CudaContext context, long address, long elementCount, BooleanSupplier alive)
+record CudaStorage(
+    CudaContext context, long address, ElementType type, long elementCount, BooleanSupplier alive)
     implements Storage {
   /**
    * Host memory is copied through a buffer of this size: heap arrays cannot be given to the driver.
@@ -40,6 +43,7 @@ record CudaStorage(CudaContext context, long address, long elementCount, Boolean
   public boolean isSameMemory(Storage other) {
     return other instanceof CudaStorage cuda
         && cuda.address == address
+        && cuda.type == type
         && cuda.elementCount == elementCount;
   }
 
@@ -80,10 +84,6 @@ record CudaStorage(CudaContext context, long address, long elementCount, Boolean
     }
   }
 
-  private long sizeBytes() {
-    return elementCount * Float.BYTES;
-  }
-
   private void checkAlive() {
     if (!isAlive()) {
       throw new IllegalStateException("memory is already freed");
@@ -120,6 +120,6 @@ record CudaStorage(CudaContext context, long address, long elementCount, Boolean
 
   @Override
   public String toString() {
-    return "%d fp32 values at device address 0x%x".formatted(elementCount, address);
+    return "%d %s values at device address 0x%x".formatted(elementCount, type, address);
   }
 }

@@ -1,5 +1,6 @@
 package dev.warpstep.backend.cuda;
 
+import dev.warpstep.backend.ElementType;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.error.DeviceException;
 import jcuda.Pointer;
@@ -16,13 +17,14 @@ final class DevicePointers {
   /**
    * @throws IllegalArgumentException if the address cannot be what the caller says
    */
-  static Storage wrap(CudaContext context, long address, long elementCount) {
+  static Storage wrap(CudaContext context, long address, ElementType type, long elementCount) {
     if (address == 0) {
       throw new IllegalArgumentException("must be a device address, was null");
     }
-    if (address % Float.BYTES != 0) {
+    if (address % type.sizeBytes() != 0) {
       throw new IllegalArgumentException(
-          "must be aligned to 4 bytes, was device address 0x%x".formatted(address));
+          "must be aligned to %d bytes, was device address 0x%x"
+              .formatted(type.sizeBytes(), address));
     }
     CudaContext.Address pointer = new CudaContext.Address(address);
     int memoryType =
@@ -38,7 +40,7 @@ final class DevicePointers {
           "must be memory of CUDA device %d, was of device %d"
               .formatted(context.ordinal(), (int) ordinal));
     }
-    long sizeBytes = Math.multiplyExact(elementCount, (long) Float.BYTES);
+    long sizeBytes = Math.multiplyExact(elementCount, (long) type.sizeBytes());
     long rangeEnd =
         attribute(context, pointer, CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_START_ADDR)
             + attribute(context, pointer, CUpointer_attribute.CU_POINTER_ATTRIBUTE_RANGE_SIZE);
@@ -47,7 +49,7 @@ final class DevicePointers {
           "must have %d bytes behind address 0x%x, its allocation has %d"
               .formatted(sizeBytes, address, rangeEnd - address));
     }
-    return new CudaStorage(context, address, elementCount, () -> true);
+    return new CudaStorage(context, address, type, elementCount, () -> true);
   }
 
   private static long attribute(CudaContext context, CudaContext.Address pointer, int attribute) {

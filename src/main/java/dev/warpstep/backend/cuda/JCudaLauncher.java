@@ -17,7 +17,11 @@ import jcuda.driver.JCudaDriver;
 final class JCudaLauncher implements KernelLauncher {
   @Override
   public Launch prepare(
-      CudaContext context, CudaModule.Kernel kernel, int blocks, MemorySegment arguments) {
+      CudaContext context,
+      CudaModule.Kernel kernel,
+      int blocks,
+      int sharedBytes,
+      MemorySegment arguments) {
     ByteBuffer parameters = KernelLauncher.parameters(Arena.ofAuto(), arguments).asByteBuffer();
     Pointer kernelParameters = Pointer.toBuffer(parameters);
     CUcontext popped = new CUcontext();
@@ -36,7 +40,7 @@ final class JCudaLauncher implements KernelLauncher {
                   CudaModule.THREADS,
                   1,
                   1,
-                  0,
+                  sharedBytes,
                   context.stream(),
                   kernelParameters,
                   null);

@@ -22,10 +22,15 @@ interface KernelLauncher {
   /**
    * Prepares a launch.
    *
+   * @param sharedBytes of shared memory for each block, beyond the kernel's own
    * @param arguments a {@code WsLaunch}, which is copied
    */
   Launch prepare(
-      CudaContext context, CudaModule.Kernel kernel, int blocks, MemorySegment arguments);
+      CudaContext context,
+      CudaModule.Kernel kernel,
+      int blocks,
+      int sharedBytes,
+      MemorySegment arguments);
 
   /**
    * What {@code cuLaunchKernel} takes as {@code kernelParams}: a pointer to the arguments. Both are

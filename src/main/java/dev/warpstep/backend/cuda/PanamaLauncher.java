@@ -10,7 +10,11 @@ import jcuda.driver.CUresult;
 final class PanamaLauncher implements KernelLauncher {
   @Override
   public Launch prepare(
-      CudaContext context, CudaModule.Kernel kernel, int blocks, MemorySegment arguments) {
+      CudaContext context,
+      CudaModule.Kernel kernel,
+      int blocks,
+      int sharedBytes,
+      MemorySegment arguments) {
     Arena arena = Arena.ofAuto();
     MemorySegment parameters = KernelLauncher.parameters(arena, arguments);
     MemorySegment current = arena.allocate(ValueLayout.ADDRESS);
@@ -36,7 +40,7 @@ final class PanamaLauncher implements KernelLauncher {
               CudaModule.THREADS,
               1,
               1,
-              0,
+              sharedBytes,
               stream,
               parameters,
               MemorySegment.NULL);

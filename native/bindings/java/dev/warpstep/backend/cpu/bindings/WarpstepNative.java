@@ -23,10 +23,10 @@ public class WarpstepNative extends WarpstepNative$shared {
     static final SymbolLookup SYMBOL_LOOKUP = SymbolLookup.loaderLookup()
             .or(Linker.nativeLinker().defaultLookup());
 
-    private static final int WS_ABI_VERSION = (int)3L;
+    private static final int WS_ABI_VERSION = (int)4L;
     /**
      * {@snippet lang=c :
-     * #define WS_ABI_VERSION 3
+     * #define WS_ABI_VERSION 4
      * }
      */
     public static int WS_ABI_VERSION() {
@@ -524,6 +524,10 @@ public class WarpstepNative extends WarpstepNative$shared {
             WarpstepNative.C_LONG,
             WarpstepNative.C_POINTER,
             WarpstepNative.C_POINTER,
+            WarpstepNative.C_INT,
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_POINTER,
+            WarpstepNative.C_POINTER,
             WarpstepNative.C_POINTER,
             WarpstepNative.C_POINTER,
             WarpstepNative.C_POINTER,
@@ -541,7 +545,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsControl *control, const WsFormat *format, int32_t tensor, void *parameter, void *gradient, void *state0, void *state1, void *state2, void *average, void *master, WsSums *sums, int64_t begin, int64_t count)
      * }
      */
     public static FunctionDescriptor ws_update$descriptor() {
@@ -551,7 +555,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsControl *control, const WsFormat *format, int32_t tensor, void *parameter, void *gradient, void *state0, void *state1, void *state2, void *average, void *master, WsSums *sums, int64_t begin, int64_t count)
      * }
      */
     public static MethodHandle ws_update$handle() {
@@ -561,7 +565,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsControl *control, const WsFormat *format, int32_t tensor, void *parameter, void *gradient, void *state0, void *state1, void *state2, void *average, void *master, WsSums *sums, int64_t begin, int64_t count)
      * }
      */
     public static MemorySegment ws_update$address() {
@@ -570,16 +574,16 @@ public class WarpstepNative extends WarpstepNative$shared {
 
     /**
      * {@snippet lang=c :
-     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsVerdict *verdict, float *parameter, float *gradient, float *state0, float *state1, float *state2, float *average, int64_t begin, int64_t count)
+     * void ws_update(int32_t isa, int32_t entry, const WsRow *row, int64_t step, const WsControl *control, const WsFormat *format, int32_t tensor, void *parameter, void *gradient, void *state0, void *state1, void *state2, void *average, void *master, WsSums *sums, int64_t begin, int64_t count)
      * }
      */
-    public static void ws_update(int isa, int entry, MemorySegment row, long step, MemorySegment verdict, MemorySegment parameter, MemorySegment gradient, MemorySegment state0, MemorySegment state1, MemorySegment state2, MemorySegment average, long begin, long count) {
+    public static void ws_update(int isa, int entry, MemorySegment row, long step, MemorySegment control, MemorySegment format, int tensor, MemorySegment parameter, MemorySegment gradient, MemorySegment state0, MemorySegment state1, MemorySegment state2, MemorySegment average, MemorySegment master, MemorySegment sums, long begin, long count) {
         var mh$ = ws_update.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("ws_update", isa, entry, row, step, verdict, parameter, gradient, state0, state1, state2, average, begin, count);
+                traceDowncall("ws_update", isa, entry, row, step, control, format, tensor, parameter, gradient, state0, state1, state2, average, master, sums, begin, count);
             }
-            mh$.invokeExact(isa, entry, row, step, verdict, parameter, gradient, state0, state1, state2, average, begin, count);
+            mh$.invokeExact(isa, entry, row, step, control, format, tensor, parameter, gradient, state0, state1, state2, average, master, sums, begin, count);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {
@@ -589,6 +593,7 @@ public class WarpstepNative extends WarpstepNative$shared {
 
     private static class ws_norm {
         public static final FunctionDescriptor DESC = FunctionDescriptor.ofVoid(
+            WarpstepNative.C_INT,
             WarpstepNative.C_INT,
             WarpstepNative.C_INT,
             WarpstepNative.C_POINTER,
@@ -605,7 +610,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Function descriptor for:
      * {@snippet lang=c :
-     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * void ws_norm(int32_t isa, int32_t infinity, int32_t type, const void *gradient, int64_t begin, int64_t count, double *partials)
      * }
      */
     public static FunctionDescriptor ws_norm$descriptor() {
@@ -615,7 +620,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Downcall method handle for:
      * {@snippet lang=c :
-     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * void ws_norm(int32_t isa, int32_t infinity, int32_t type, const void *gradient, int64_t begin, int64_t count, double *partials)
      * }
      */
     public static MethodHandle ws_norm$handle() {
@@ -625,7 +630,7 @@ public class WarpstepNative extends WarpstepNative$shared {
     /**
      * Address for:
      * {@snippet lang=c :
-     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * void ws_norm(int32_t isa, int32_t infinity, int32_t type, const void *gradient, int64_t begin, int64_t count, double *partials)
      * }
      */
     public static MemorySegment ws_norm$address() {
@@ -634,16 +639,16 @@ public class WarpstepNative extends WarpstepNative$shared {
 
     /**
      * {@snippet lang=c :
-     * void ws_norm(int32_t isa, int32_t infinity, const float *gradient, int64_t begin, int64_t count, double *partials)
+     * void ws_norm(int32_t isa, int32_t infinity, int32_t type, const void *gradient, int64_t begin, int64_t count, double *partials)
      * }
      */
-    public static void ws_norm(int isa, int infinity, MemorySegment gradient, long begin, long count, MemorySegment partials) {
+    public static void ws_norm(int isa, int infinity, int type, MemorySegment gradient, long begin, long count, MemorySegment partials) {
         var mh$ = ws_norm.HANDLE;
         try {
             if (TRACE_DOWNCALLS) {
-                traceDowncall("ws_norm", isa, infinity, gradient, begin, count, partials);
+                traceDowncall("ws_norm", isa, infinity, type, gradient, begin, count, partials);
             }
-            mh$.invokeExact(isa, infinity, gradient, begin, count, partials);
+            mh$.invokeExact(isa, infinity, type, gradient, begin, count, partials);
         } catch (Error | RuntimeException ex) {
            throw ex;
         } catch (Throwable ex$) {

@@ -23,6 +23,9 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint32_t tensor_count;
  *     uint32_t chunk_count;
  *     uint64_t control;
+ *     uint64_t sums;
+ *     uint32_t counts_step;
+ *     uint32_t reserved;
  * }
  * }
  */
@@ -40,7 +43,10 @@ public class WsLaunch {
         CudaDriver.C_LONG.withName("ticket"),
         CudaDriver.C_INT.withName("tensor_count"),
         CudaDriver.C_INT.withName("chunk_count"),
-        CudaDriver.C_LONG.withName("control")
+        CudaDriver.C_LONG.withName("control"),
+        CudaDriver.C_LONG.withName("sums"),
+        CudaDriver.C_INT.withName("counts_step"),
+        CudaDriver.C_INT.withName("reserved")
     ).withName("WsLaunch");
 
     /**
@@ -400,6 +406,138 @@ public class WsLaunch {
      */
     public static void control(MemorySegment struct, long fieldValue) {
         struct.set(control$LAYOUT, control$OFFSET, fieldValue);
+    }
+
+    private static final OfLong sums$LAYOUT = (OfLong)$LAYOUT.select(groupElement("sums"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t sums
+     * }
+     */
+    public static final OfLong sums$layout() {
+        return sums$LAYOUT;
+    }
+
+    private static final long sums$OFFSET = $LAYOUT.byteOffset(groupElement("sums"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t sums
+     * }
+     */
+    public static final long sums$offset() {
+        return sums$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t sums
+     * }
+     */
+    public static long sums(MemorySegment struct) {
+        return struct.get(sums$LAYOUT, sums$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t sums
+     * }
+     */
+    public static void sums(MemorySegment struct, long fieldValue) {
+        struct.set(sums$LAYOUT, sums$OFFSET, fieldValue);
+    }
+
+    private static final OfInt counts_step$LAYOUT = (OfInt)$LAYOUT.select(groupElement("counts_step"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint32_t counts_step
+     * }
+     */
+    public static final OfInt counts_step$layout() {
+        return counts_step$LAYOUT;
+    }
+
+    private static final long counts_step$OFFSET = $LAYOUT.byteOffset(groupElement("counts_step"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint32_t counts_step
+     * }
+     */
+    public static final long counts_step$offset() {
+        return counts_step$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint32_t counts_step
+     * }
+     */
+    public static int counts_step(MemorySegment struct) {
+        return struct.get(counts_step$LAYOUT, counts_step$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint32_t counts_step
+     * }
+     */
+    public static void counts_step(MemorySegment struct, int fieldValue) {
+        struct.set(counts_step$LAYOUT, counts_step$OFFSET, fieldValue);
+    }
+
+    private static final OfInt reserved$LAYOUT = (OfInt)$LAYOUT.select(groupElement("reserved"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint32_t reserved
+     * }
+     */
+    public static final OfInt reserved$layout() {
+        return reserved$LAYOUT;
+    }
+
+    private static final long reserved$OFFSET = $LAYOUT.byteOffset(groupElement("reserved"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint32_t reserved
+     * }
+     */
+    public static final long reserved$offset() {
+        return reserved$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint32_t reserved
+     * }
+     */
+    public static int reserved(MemorySegment struct) {
+        return struct.get(reserved$LAYOUT, reserved$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint32_t reserved
+     * }
+     */
+    public static void reserved(MemorySegment struct, int fieldValue) {
+        struct.set(reserved$LAYOUT, reserved$OFFSET, fieldValue);
     }
 
     /**

@@ -22,6 +22,8 @@ import static java.lang.foreign.MemoryLayout.PathElement.*;
  *     uint32_t row;
  *     uint32_t counter;
  *     uint64_t average;
+ *     uint64_t master;
+ *     WsFormat format;
  * }
  * }
  */
@@ -38,7 +40,9 @@ public class WsTensor {
         CudaDriver.C_LONG.withName("element_count"),
         CudaDriver.C_INT.withName("row"),
         CudaDriver.C_INT.withName("counter"),
-        CudaDriver.C_LONG.withName("average")
+        CudaDriver.C_LONG.withName("average"),
+        CudaDriver.C_LONG.withName("master"),
+        WsFormat.layout().withName("format")
     ).withName("WsTensor");
 
     /**
@@ -387,6 +391,94 @@ public class WsTensor {
      */
     public static void average(MemorySegment struct, long fieldValue) {
         struct.set(average$LAYOUT, average$OFFSET, fieldValue);
+    }
+
+    private static final OfLong master$LAYOUT = (OfLong)$LAYOUT.select(groupElement("master"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * uint64_t master
+     * }
+     */
+    public static final OfLong master$layout() {
+        return master$LAYOUT;
+    }
+
+    private static final long master$OFFSET = $LAYOUT.byteOffset(groupElement("master"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * uint64_t master
+     * }
+     */
+    public static final long master$offset() {
+        return master$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * uint64_t master
+     * }
+     */
+    public static long master(MemorySegment struct) {
+        return struct.get(master$LAYOUT, master$OFFSET);
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * uint64_t master
+     * }
+     */
+    public static void master(MemorySegment struct, long fieldValue) {
+        struct.set(master$LAYOUT, master$OFFSET, fieldValue);
+    }
+
+    private static final GroupLayout format$LAYOUT = (GroupLayout)$LAYOUT.select(groupElement("format"));
+
+    /**
+     * Layout for field:
+     * {@snippet lang=c :
+     * WsFormat format
+     * }
+     */
+    public static final GroupLayout format$layout() {
+        return format$LAYOUT;
+    }
+
+    private static final long format$OFFSET = $LAYOUT.byteOffset(groupElement("format"));
+
+    /**
+     * Offset for field:
+     * {@snippet lang=c :
+     * WsFormat format
+     * }
+     */
+    public static final long format$offset() {
+        return format$OFFSET;
+    }
+
+    /**
+     * Getter for field:
+     * {@snippet lang=c :
+     * WsFormat format
+     * }
+     */
+    public static MemorySegment format(MemorySegment struct) {
+        return struct.asSlice(format$OFFSET, format$LAYOUT.byteSize());
+    }
+
+    /**
+     * Setter for field:
+     * {@snippet lang=c :
+     * WsFormat format
+     * }
+     */
+    public static void format(MemorySegment struct, MemorySegment fieldValue) {
+        MemorySegment.copy(fieldValue, 0L, struct, format$OFFSET, format$LAYOUT.byteSize());
     }
 
     /**
