@@ -96,6 +96,20 @@ public final class AveragedParameters implements AutoCloseable {
    * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
    */
   public float[] toArray(Parameter parameter) {
+    return Values.floats(readable(parameter));
+  }
+
+  /**
+   * A copy of a parameter's average, exact for fp64 too; of its values if nothing was averaged yet.
+   *
+   * @throws IllegalArgumentException if the parameter is not in the optimizer
+   * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
+   */
+  public double[] toDoubleArray(Parameter parameter) {
+    return Values.doubles(readable(parameter));
+  }
+
+  private Storage readable(Parameter parameter) {
     checkOpen();
     checkNotSwapped();
     Storage average = averages.get(Objects.requireNonNull(parameter, "parameter"));
@@ -103,7 +117,7 @@ public final class AveragedParameters implements AutoCloseable {
       throw new IllegalArgumentException(
           "the parameter must be in the optimizer, %s was not".formatted(parameter));
     }
-    return Values.floats(average);
+    return average;
   }
 
   /**
