@@ -163,24 +163,33 @@ class ElementRoundingTest {
     }
   }
 
-  /** A third each of any bits, of subnormal numbers of the type, and of its normal ones. */
+  /** A quarter each of any bits, of subnormal numbers of the type, of its normal ones, of ties. */
   private static float[] draw(ElementWitness witness) {
     SplittableRandom random = new SplittableRandom(SEED);
     float[] values = new float[VALUES];
     for (int i = 0; i < VALUES; i++) {
       values[i] =
-          i % 3 == 0
-              ? Float.intBitsToFloat(random.nextInt())
-              : StochasticRoundingValues.draw(witness, random, i % 3 == 1);
+          switch (i % 4) {
+            case 0 -> Float.intBitsToFloat(random.nextInt());
+            case 1 -> StochasticRoundingValues.draw(witness, random, true);
+            case 2 -> StochasticRoundingValues.draw(witness, random, false);
+            default -> tie(witness, random.nextInt(witness.infinity()), random.nextBoolean());
+          };
     }
     values[0] = Float.POSITIVE_INFINITY;
-    values[3] = Float.NEGATIVE_INFINITY;
-    values[6] = Float.NaN;
-    values[9] = Float.MAX_VALUE;
-    values[12] = 65_519;
-    values[15] = 65_520;
-    values[18] = -65_536;
+    values[4] = Float.NEGATIVE_INFINITY;
+    values[8] = Float.NaN;
+    values[12] = Float.MAX_VALUE;
+    values[16] = 65_519;
+    values[20] = 65_520;
+    values[24] = -65_536;
     return values;
+  }
+
+  /** Halfway between two neighbours. */
+  private static float tie(ElementWitness witness, int lower, boolean negative) {
+    double halfway = (witness.magnitude(lower) + witness.magnitude(lower + 1)) / 2;
+    return (float) (negative ? -halfway : halfway);
   }
 
   private static float[] negated(float[] values) {
