@@ -90,12 +90,28 @@ public final class AveragedParameters implements AutoCloseable {
   }
 
   /**
-   * A copy of a parameter's average; of its values if nothing was averaged yet.
+   * A copy of a parameter's average; of its values if nothing was averaged yet. Those of fp64 are
+   * rounded.
    *
    * @throws IllegalArgumentException if the parameter is not in the optimizer
    * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
    */
   public float[] toArray(Parameter parameter) {
+    return Values.floats(averageOf(parameter));
+  }
+
+  /**
+   * A copy of a parameter's average, exact for every type.
+   *
+   * @throws IllegalArgumentException if the parameter is not in the optimizer
+   * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
+   * @see #toArray
+   */
+  public double[] toDoubleArray(Parameter parameter) {
+    return Values.doubles(averageOf(parameter));
+  }
+
+  private Storage averageOf(Parameter parameter) {
     checkOpen();
     checkNotSwapped();
     Storage average = averages.get(Objects.requireNonNull(parameter, "parameter"));
@@ -103,7 +119,7 @@ public final class AveragedParameters implements AutoCloseable {
       throw new IllegalArgumentException(
           "the parameter must be in the optimizer, %s was not".formatted(parameter));
     }
-    return Values.floats(average);
+    return average;
   }
 
   /**
