@@ -57,11 +57,7 @@ final class StateDicts {
       List<ParamGroup> groups,
       StateDict stateDict,
       Function<ParamGroup, List<String>> stateNames) {
-    if (stateDict.paramGroups().size() != groups.size()) {
-      throw new IllegalArgumentException(
-          "state dict must have the optimizer's %d param groups, had %d"
-              .formatted(groups.size(), stateDict.paramGroups().size()));
-    }
+    checkGroupCount(groups, stateDict);
     List<ParamGroup> loaded = new ArrayList<>();
     Set<String> unknown = new HashSet<>(stateDict.state().keySet());
     for (int i = 0; i < groups.size(); i++) {
@@ -81,7 +77,16 @@ final class StateDicts {
     return loaded;
   }
 
-  private static ParamGroup checkGroup(
+  static void checkGroupCount(List<ParamGroup> groups, StateDict stateDict) {
+    if (stateDict.paramGroups().size() != groups.size()) {
+      throw new IllegalArgumentException(
+          "state dict must have the optimizer's %d param groups, had %d"
+              .formatted(groups.size(), stateDict.paramGroups().size()));
+    }
+  }
+
+  /** A group with the dict's settings, not joined. */
+  static ParamGroup checkGroup(
       UpdateRule rule, int index, ParamGroup group, StateDict.Group saved) {
     List<String> names = group.parameters().stream().map(Parameter::name).toList();
     if (saved.parameters().size() != names.size()
@@ -129,20 +134,30 @@ final class StateDicts {
     state.tensors().forEach((name, tensor) -> checkTensor(parameter, name, tensor));
   }
 
-  private static void checkTensor(Parameter parameter, String name, StateTensor tensor) {
+  /** The type that a parameter's state array has. */
+  static DType dtype(Parameter parameter, String name) {
+    return parameter.dtype();
+  }
+
+  static void checkReadable(Parameter parameter, String name, StateTensor tensor) {
     if (!tensor.values().scope().isAlive()
         || !tensor.values().isAccessibleBy(Thread.currentThread())) {
       throw new IllegalArgumentException(
           "state %s of %s must be readable, was freed or is confined to another thread"
               .formatted(name, parameter.name()));
     }
-    if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != parameter.dtype()) {
+  }
+
+  private static void checkTensor(Parameter parameter, String name, StateTensor tensor) {
+    checkReadable(parameter, name, tensor);
+    DType dtype = dtype(parameter, name);
+    if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != dtype) {
       throw new IllegalArgumentException(
           "state %s of %s must be %s of shape %s, was %s of shape %s"
               .formatted(
                   name,
                   parameter.name(),
-                  parameter.dtype(),
+                  dtype,
                   parameter.shape(),
                   tensor.dtype(),
                   tensor.shape()));
