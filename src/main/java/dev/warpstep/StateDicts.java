@@ -131,7 +131,9 @@ final class StateDicts {
           "state of %s must have %s for %s, had %s"
               .formatted(parameter.name(), needed, rule.name(), names));
     }
-    state.tensors().forEach((name, tensor) -> checkTensor(parameter, name, tensor));
+    state
+        .tensors()
+        .forEach((name, tensor) -> checkTensor(parameter, name, dtype(parameter, name), tensor));
   }
 
   /** The type that a parameter's state array has. */
@@ -148,9 +150,8 @@ final class StateDicts {
     }
   }
 
-  private static void checkTensor(Parameter parameter, String name, StateTensor tensor) {
+  static void checkTensor(Parameter parameter, String name, DType dtype, StateTensor tensor) {
     checkReadable(parameter, name, tensor);
-    DType dtype = dtype(parameter, name);
     if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != dtype) {
       throw new IllegalArgumentException(
           "state %s of %s must be %s of shape %s, was %s of shape %s"
