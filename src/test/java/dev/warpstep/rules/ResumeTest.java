@@ -22,7 +22,7 @@ import org.junit.jupiter.api.TestFactory;
  * }</pre>
  */
 class ResumeTest {
-  private static final int STOPS = Integer.getInteger("warpstep.resume.stops", 8);
+  private static final int STOPS = Integer.getInteger("warpstep.resume.stops", 12);
   private static final long SEED = 20_261_128;
 
   private static final Device DEVICE = Device.cpu(1);
