@@ -189,7 +189,8 @@ public final class AveragedParameters implements AutoCloseable {
           } catch (DeviceException e) {
             throw new DeviceException(
                 e,
-                "the averages of %s were loaded and that of %s is not to be trusted, all others are as before"
+                ("the averages of %s were loaded and that of %s is not to be trusted, all others"
+                     + " and the count are as before")
                     .formatted(loaded, parameter.name()));
           }
           loaded.add(parameter.name());
