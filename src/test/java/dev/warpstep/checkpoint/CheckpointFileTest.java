@@ -36,7 +36,7 @@ class CheckpointFileTest {
   @Test
   void whatIsSavedIsLoadedBitForBit() throws IOException {
     Path file = folder.resolve("a");
-    for (int seed = 1; seed <= 50; seed++) {
+    for (int seed = 1; seed <= 10; seed++) {
       Checkpoint checkpoint = Samples.everything(seed, seed);
       CheckpointFile.save(file, checkpoint);
       Samples.assertSame(checkpoint, CheckpointFile.load(file));
