@@ -57,9 +57,10 @@ class BadFilesTest {
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
       for (int i = 0; i < flips; i++) {
         // Every bit in turn as far as the number goes, then random ones.
-        long bit = i < 8L * bytes.length && flips >= 8L * bytes.length
-            ? i
-            : random.nextLong(8L * bytes.length);
+        long bit =
+            i < 8L * bytes.length && flips >= 8L * bytes.length
+                ? i
+                : random.nextLong(8L * bytes.length);
         int at = (int) (bit / 8);
         channel.write(ByteBuffer.wrap(new byte[] {(byte) (bytes[at] ^ 1 << (bit % 8))}), at);
         try {
@@ -147,7 +148,10 @@ class BadFilesTest {
             STEP + "," + CHECKSUM,
             tensor("F32", "[4611686018427387904,4611686018427387904,0]", "[0,0]")),
         bad("too large", STEP + "," + CHECKSUM, tensor("F16", "[4611686018427387904]", "[0,0]")),
-        bad("64 dimensions", STEP + "," + CHECKSUM, tensor("F32", "[" + "1,".repeat(65) + "1]", "[0,4]")),
+        bad(
+            "64 dimensions",
+            STEP + "," + CHECKSUM,
+            tensor("F32", "[" + "1,".repeat(65) + "1]", "[0,4]")),
         bad("two offsets", STEP + "," + CHECKSUM, tensor("F32", "[0]", "[0,0,0]")),
         bad("has 'x'", STEP, "\"parameter.w\":{\"x\":1}"),
         bad("has shape twice", STEP, "\"parameter.w\":{\"shape\":[],\"shape\":[]}"),
@@ -161,10 +165,7 @@ class BadFilesTest {
             tensor("F32", "[0]", "[0,0]") + "," + tensor("F32", "[0]", "[0,0]")),
         bad("parameter.w: must have the checksum", STEP, tensor("F32", "[0]", "[0,0]")),
         bad("no checkpoint has", STEP + "," + checksum("x"), tensor("x")),
-        bad(
-            "of no average",
-            STEP + "," + checksum("average.a.w"),
-            tensor("average.a.w")),
+        bad("of no average", STEP + "," + checksum("average.a.w"), tensor("average.a.w")),
         bad(
             "is state of no parameter",
             PARAMETER + "," + checksum("optimizer.state.v.m"),
@@ -226,8 +227,7 @@ class BadFilesTest {
 
   @Test
   void aForgedFileThatIsRightIsLoaded() throws IOException {
-    Files.write(
-        file, Forgery.file(STEP + "," + CHECKSUM, tensor("F32", "[0]", "[0,0]")));
+    Files.write(file, Forgery.file(STEP + "," + CHECKSUM, tensor("F32", "[0]", "[0,0]")));
     Samples.assertSame(
         Checkpoint.builder(1, new StateDict(List.of(), Map.of()))
             .parameter("w", CheckpointFile.load(file).parameters().get("w"))
@@ -242,7 +242,8 @@ class BadFilesTest {
     Files.write(file, new byte[1000]);
     refused("is not that of a Warpstep checkpoint");
     byte[] bytes = Forgery.file(STEP, "");
-    Files.write(file, new String(bytes, UTF_8).replace("version\":\"1", "version\":\"2").getBytes(UTF_8));
+    Files.write(
+        file, new String(bytes, UTF_8).replace("version\":\"1", "version\":\"2").getBytes(UTF_8));
     refused("must be of version 1, was '2'");
     Files.write(file, new String(bytes, UTF_8).replace("step\":\"1", "step\":\"2").getBytes(UTF_8));
     refused("header: must have the checksum");
@@ -261,11 +262,7 @@ class BadFilesTest {
             .replace("exp_avg\"", "exp_avg_xx\"")
             .replace("exp_avg_sq\"", "exp_avg\"")
             .replace("exp_avg_xx\"", "exp_avg_sq\"");
-    Files.write(
-        file,
-        Forgery.sealed(
-            (text.substring(0, tensors) + swapped)
-                .getBytes(ISO_8859_1)));
+    Files.write(file, Forgery.sealed((text.substring(0, tensors) + swapped).getBytes(ISO_8859_1)));
     refused("must have the checksum");
   }
 

@@ -34,7 +34,8 @@ class CheckpointFolderTest {
       Samples.assertSame(Samples.small(step, 3), folder.latest().orElseThrow());
     }
     assertEquals(files(99, 100, Counts.MOST), folder.list());
-    assertEquals("step-0000000000000099.safetensors", files(99).getFirst().getFileName().toString());
+    assertEquals(
+        "step-0000000000000099.safetensors", files(99).getFirst().getFileName().toString());
   }
 
   /** A run that went back to an earlier step. */
@@ -90,8 +91,9 @@ class CheckpointFolderTest {
         assertEquals(files(2, 3, 4), folder.list());
         break;
       } catch (CheckpointException e) {
-        boolean saved = system.operations().getLast().equals("delete")
-            && system.operations().size() - 1 == failing;
+        boolean saved =
+            system.operations().getLast().equals("delete")
+                && system.operations().size() - 1 == failing;
         assertEquals(saved ? files(1, 2, 3, 4) : files(1, 2, 3), folder.list());
         assertEquals(saved ? folder.file(1) : folder.file(4), e.file());
       }

@@ -37,8 +37,7 @@ class HostileMemoryTest {
         Arguments.of(
             "parameters",
             Forgery.file(
-                "\"warpstep.group.0\":\"{}\","
-                    + join("\"warpstep.parameter.%1$x\":\"0 %1$d 1\""),
+                "\"warpstep.group.0\":\"{}\"," + join("\"warpstep.parameter.%1$x\":\"0 %1$d 1\""),
                 "")),
         Arguments.of("schedulers", repeated("\"warpstep.scheduler.%x\":\"{}\"", "")),
         Arguments.of(
@@ -48,8 +47,7 @@ class HostileMemoryTest {
         Arguments.of(
             "objects",
             repeated(
-                "\"warpstep.scheduler.%x\":\"{\\\"a\\\":[" + "{},".repeat(600_000) + "{}]}\"",
-                "")),
+                "\"warpstep.scheduler.%x\":\"{\\\"a\\\":[" + "{},".repeat(600_000) + "{}]}\"", "")),
         Arguments.of("dimensions", Forgery.file("", tensors("1" + ",1".repeat(62)))),
         Arguments.of("tensors", Forgery.file("", tensors("0"))),
         Arguments.of("a whole checkpoint", whole()));
