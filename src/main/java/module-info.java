@@ -2,6 +2,7 @@
 // JCuda and XChart have no descriptor.
 @SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module dev.warpstep {
+  requires com.fasterxml.jackson.core;
   requires java.logging; // for JCuda
   requires transitive jcuda; // for its pointers in adapter.jcuda
 

@@ -59,6 +59,17 @@ final class Rooms {
                   .and(within("dev.warpstep.lr").negate())
                   .or(within("java.lang.foreign"))),
           new Room(
+              "façade and schedules know no checkpoints",
+              ((Predicate<String>) "dev.warpstep"::equals).or(within("dev.warpstep.lr")),
+              within("dev.warpstep.checkpoint")),
+          new Room(
+              "checkpoints know the façade and schedules alone",
+              within("dev.warpstep.checkpoint"),
+              within("dev.warpstep")
+                  .and(FACADE.negate())
+                  .and(within("dev.warpstep.lr").negate())
+                  .and(within("dev.warpstep.checkpoint").negate())),
+          new Room(
               "plan knows neither façade nor backends",
               within("dev.warpstep.plan"),
               within("dev.warpstep").and(within("dev.warpstep.plan").negate())),
