@@ -2,6 +2,7 @@ package dev.warpstep.checkpoint.torch;
 
 import java.io.IOException;
 import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.channels.WritableByteChannel;
@@ -45,9 +46,17 @@ final class ZipWriter {
     begin(folder + "/" + name, data.byteSize());
     for (long done = 0; done < data.byteSize(); done += PIECE) {
       long length = Math.min(PIECE, data.byteSize() - done);
-      writeData(data.asSlice(done, length).asByteBuffer());
+      writeData(buffer(data.asSlice(done, length)));
     }
     end();
+  }
+
+  private static ByteBuffer buffer(MemorySegment piece) {
+    if (piece.isNative()) {
+      return piece.asByteBuffer();
+    }
+    // Of arrays only those of bytes can be seen as a buffer.
+    return ByteBuffer.wrap(piece.toArray(ValueLayout.JAVA_BYTE));
   }
 
   /** Writes an entry of zeros. */
