@@ -16,7 +16,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 /** Pickles that would run code, take all memory, or are none, in files that are sound otherwise. */
 class HostilePickleTest {
-  private static final int MANY = 5_000_000;
+  private static final int MANY = 2_000_000;
 
   @TempDir private Path directory;
 
