@@ -15,6 +15,7 @@ module dev.warpstep {
   exports dev.warpstep;
   exports dev.warpstep.adapter.jcuda;
   exports dev.warpstep.checkpoint;
+  exports dev.warpstep.checkpoint.torch;
   exports dev.warpstep.error;
   exports dev.warpstep.lr;
 

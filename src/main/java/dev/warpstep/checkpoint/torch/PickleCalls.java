@@ -1,0 +1,151 @@
+package dev.warpstep.checkpoint.torch;
+
+import dev.warpstep.checkpoint.CheckpointException;
+import java.util.List;
+
+/** What a pickle would have Python look up and call, for the names of {@link Global} alone. */
+final class PickleCalls {
+  /** PyTorch's own limit. */
+  private static final int MOST_DIMENSIONS = 64;
+
+  private static final int LONGEST_KEY = 64;
+
+  private final Source source;
+  private final String entry;
+
+  PickleCalls(Source source, String entry) {
+    this.source = source;
+    this.entry = entry;
+  }
+
+  Global global(Object module, Object name) throws CheckpointException {
+    if (!(module instanceof String moduleName) || !(name instanceof String globalName)) {
+      throw source.refuse(entry, "names a global by what is no text");
+    }
+    return Global.of(moduleName, globalName)
+        .orElseThrow(
+            () ->
+                source.refuse(
+                    entry,
+                    "refused global %s.%s: only tensors, storages and dicts are read",
+                    shown(moduleName),
+                    shown(globalName)));
+  }
+
+  private static String shown(String name) {
+    return name.substring(0, Math.min(name.length(), 100)).replaceAll("\\p{Cntrl}", "?");
+  }
+
+  /** Bytes that the result of a call takes: tensors have two numbers for each dimension. */
+  long bytes(Object arguments) {
+    return arguments instanceof PickleSequence tuple
+            && tuple.values().size() > 2
+            && tuple.values().get(2) instanceof PickleSequence shape
+        ? 96 + 16L * Math.min(shape.values().size(), MOST_DIMENSIONS)
+        : 96;
+  }
+
+  /** What calling a global would give. */
+  Object reduce(Object function, Object arguments) throws CheckpointException {
+    if (!(function instanceof Global global)
+        || !(arguments instanceof PickleSequence tuple)
+        || tuple.isList()) {
+      throw source.refuse(entry, "calls what is no function");
+    }
+    List<Object> values = tuple.values();
+    switch (global.kind()) {
+      case ORDERED_DICT -> {
+        if (values.isEmpty()) {
+          return new PickleDict();
+        }
+      }
+      case COUNTER -> {
+        if (values.size() == 1 && values.getFirst() instanceof PickleDict dict) {
+          return dict;
+        }
+      }
+      case SIZE -> {
+        if (values.size() == 1 && values.getFirst() instanceof PickleSequence sizes) {
+          return sizes;
+        }
+      }
+      case TENSOR -> {
+        if (values.size() >= 6 && values.getFirst() instanceof PickledStorage storage) {
+          return tensor(storage, values);
+        }
+      }
+      case PARAMETER -> {
+        if (values.size() == 3 && values.getFirst() instanceof PickledTensor tensor) {
+          return tensor;
+        }
+      }
+      case STORAGE -> {}
+    }
+    throw source.refuse(entry, "calls %s with arguments of another kind", global.kind());
+  }
+
+  private PickledTensor tensor(PickledStorage storage, List<Object> arguments)
+      throws CheckpointException {
+    long[] shape = numbers(arguments.get(2));
+    long[] strides = numbers(arguments.get(3));
+    if (!(arguments.get(1) instanceof Long offset)
+        || offset < 0
+        || shape.length != strides.length) {
+      throw source.refuse(entry, "has a tensor without an offset, a shape and strides");
+    }
+    PickledTensor tensor = new PickledTensor(storage, offset, shape, strides);
+    try {
+      tensor.elementCount();
+      if (Math.addExact(offset, tensor.span()) > storage.elementCount() && tensor.span() > 0) {
+        throw source.refuse(
+            entry,
+            "has a tensor of %d elements from %d on in a storage of %d",
+            tensor.span(),
+            offset,
+            storage.elementCount());
+      }
+    } catch (ArithmeticException e) {
+      CheckpointException refusal = source.refuse(entry, "has a tensor with too large a shape");
+      refusal.initCause(e);
+      throw refusal;
+    }
+    return tensor;
+  }
+
+  private long[] numbers(Object value) throws CheckpointException {
+    if (!(value instanceof PickleSequence sequence) || sequence.values().size() > MOST_DIMENSIONS) {
+      throw source.refuse(entry, "has a tensor with no shape, or more than 64 dimensions");
+    }
+    long[] numbers = new long[sequence.values().size()];
+    for (int i = 0; i < numbers.length; i++) {
+      if (!(sequence.values().get(i) instanceof Long number) || number < 0) {
+        throw source.refuse(entry, "has a tensor with a size or stride that is no count");
+      }
+      numbers[i] = number;
+    }
+    return numbers;
+  }
+
+  /** Sets attributes, of which a dict has none that matter here: a model's {@code _metadata}. */
+  void build(Object state, Object target) throws CheckpointException {
+    if (!(target instanceof PickleDict) || !(state instanceof PickleDict)) {
+      throw source.refuse(entry, "sets attributes of what is no dict");
+    }
+  }
+
+  /** What {@code ("storage", type, key, location, element count)} refers to. */
+  PickledStorage storage(Object id) throws CheckpointException {
+    if (id instanceof PickleSequence tuple
+        && tuple.values().size() == 5
+        && "storage".equals(tuple.values().get(0))
+        && tuple.values().get(1) instanceof Global global
+        && global.storage().isPresent()
+        && tuple.values().get(2) instanceof String key
+        && key.length() <= LONGEST_KEY
+        && tuple.values().get(4) instanceof Long elementCount
+        && elementCount >= 0) {
+      return new PickledStorage(global.storage().get(), key, elementCount);
+    }
+    throw source.refuse(entry, "refers to something outside that is no storage");
+  }
+}
