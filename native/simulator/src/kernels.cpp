@@ -1,4 +1,5 @@
 #include "cuda/entries.cu"
+#include "unfused/primitives.cu"
 
 #include "kernels.h"
 
@@ -23,9 +24,14 @@ Kernel describe(const char* name, void (*function)(Parameters...)) {
 
 const std::vector<Kernel>& kernels() {
 #define SIMULATOR_KERNEL_OF(name, ...) describe<&name##_f32>(#name "_f32", &name##_f32),
+#define SIMULATOR_UNFUSED(name, ...)                           \
+    describe<&tensor_##name>("tensor_" #name, &tensor_##name), \
+        describe<&foreach_##name>("foreach_" #name, &foreach_##name),
     static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNEL_OF) WS_NORMS(SIMULATOR_KERNEL_OF)
-                                                        describe<&update_scaler>("update_scaler", &update_scaler)};
+                                                        describe<&update_scaler>("update_scaler", &update_scaler),
+                                                    UNFUSED_OPERATIONS(SIMULATOR_UNFUSED)};
 #undef SIMULATOR_KERNEL_OF
+#undef SIMULATOR_UNFUSED
     return kernels;
 }
 
