@@ -9,7 +9,6 @@ import java.util.stream.Stream;
  */
 public final class CudaUnfusedOptimizer implements AutoCloseable {
   private final UnfusedRule rule;
-  private final Passes passes;
   private final TensorList values;
   private final TensorList gradients;
   private final List<TensorList> arrays;
@@ -18,17 +17,11 @@ public final class CudaUnfusedOptimizer implements AutoCloseable {
   /**
    * An optimizer of tensors.
    *
-   * @param passes how operations get to the device; stays the caller's
    * @param values updated in place; stay the caller's, as the gradients
    */
   public CudaUnfusedOptimizer(
-      CudaWorkplace workplace,
-      UnfusedRule rule,
-      Passes passes,
-      TensorList values,
-      TensorList gradients) {
+      CudaWorkplace workplace, UnfusedRule rule, TensorList values, TensorList gradients) {
     this.rule = rule;
-    this.passes = passes;
     this.values = values;
     this.gradients = gradients;
     this.arrays =
@@ -37,8 +30,12 @@ public final class CudaUnfusedOptimizer implements AutoCloseable {
             .toList();
   }
 
-  /** Queues an update of every tensor. */
-  public void step() {
+  /**
+   * Queues an update of every tensor.
+   *
+   * @param passes how operations get to the device, for this step
+   */
+  public void step(Passes passes) {
     step++;
     passes.step(() -> rule.update(passes, step, values, gradients, arrays));
   }

@@ -96,10 +96,10 @@ final class CudaUnfusedTest {
                   ? new ForeachPasses(workplace, COUNTS)
                   : new PerTensorPasses(workplace, COUNTS.length);
           CudaUnfusedOptimizer unfused =
-              new CudaUnfusedOptimizer(workplace, rule, passes, valueList, gradientList)) {
+              new CudaUnfusedOptimizer(workplace, rule, valueList, gradientList)) {
         for (int step = 0; step < STEPS; step++) {
           optimizer.step();
-          unfused.step();
+          unfused.step(passes);
           passes.step(() -> passes.scale(gradientList, -0.5f));
         }
         for (int i = 0; i < COUNTS.length; i++) {

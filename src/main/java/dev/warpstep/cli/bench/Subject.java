@@ -1,0 +1,50 @@
+package dev.warpstep.cli.bench;
+
+import java.util.Arrays;
+import java.util.Map;
+import java.util.Optional;
+
+/**
+ * A rule on a model, fused and unfused, all from the same values and gradients. The unfused ways
+ * share values and state, so that only one is stepped at a time.
+ */
+public interface Subject extends AutoCloseable {
+  /** The library's step. */
+  Trainee fused();
+
+  /** Other ways to do the same, by name. */
+  Map<String, Trainee> unfused();
+
+  /** Gives every gradient the other sign, so that parameters wander around their place. */
+  void flip();
+
+  @Override
+  void close();
+
+  /**
+   * Does steps in every way, and compares all values after those of each.
+   *
+   * @param steps of each way; at least as many as there are copies of the model
+   * @return the first difference, or empty if there is none
+   */
+  default Optional<String> difference(int tensors, int steps) {
+    for (Map.Entry<String, Trainee> way : unfused().entrySet()) {
+      flip();
+      for (int step = 0; step < steps; step++) {
+        fused().step();
+        way.getValue().step();
+      }
+      for (int tensor = 0; tensor < tensors; tensor++) {
+        float[] expected = fused().values(tensor);
+        float[] values = way.getValue().values(tensor);
+        int at = Arrays.mismatch(expected, values);
+        if (at >= 0) {
+          return Optional.of(
+              "%s: element %d of tensor %d must be %s, was %s"
+                  .formatted(way.getKey(), at, tensor, expected[at], values[at]));
+        }
+      }
+    }
+    return Optional.empty();
+  }
+}
