@@ -153,3 +153,23 @@ __device__ __forceinline__ void walk_tensors(const uint64_t* ys, const uint64_t*
     }
 UNFUSED_OPERATIONS(UNFUSED_KERNELS_OF)
 #undef UNFUSED_KERNELS_OF
+
+/// Adam in one pass over one tensor, as one writes it by hand: every scalar is an argument.
+extern "C" __global__ void __launch_bounds__(unfused::kThreads)
+    adam_of_twelve_arguments(float* p, const float* g, float* m, float* v, int64_t count, float step_size, float eps,
+                             float first_factor, int first_from_old, float second_factor, int second_from_old,
+                             float decay) {
+    int64_t stride = static_cast<int64_t>(gridDim.x) * unfused::kThreads;
+    for (int64_t i = static_cast<int64_t>(blockIdx.x) * unfused::kThreads + threadIdx.x; i < count; i += stride) {
+        float old = __ldca(p + i);
+        float gradient = warpstep::fused_multiply_add(decay, old, __ldca(g + i));
+        float first =
+            warpstep::flushed(warpstep::MovingAverage{first_factor, first_from_old != 0}(__ldca(m + i), gradient));
+        float second = warpstep::flushed(
+            warpstep::MovingAverage{second_factor, second_from_old != 0}(__ldca(v + i), gradient * gradient));
+        __stwb(m + i, first);
+        __stwb(v + i, second);
+        float quotient = first / (warpstep::square_root(second) + eps);
+        __stwb(p + i, warpstep::fused_multiply_add(-step_size, quotient, old));
+    }
+}

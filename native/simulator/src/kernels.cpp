@@ -27,9 +27,11 @@ const std::vector<Kernel>& kernels() {
 #define SIMULATOR_UNFUSED(name, ...)                           \
     describe<&tensor_##name>("tensor_" #name, &tensor_##name), \
         describe<&foreach_##name>("foreach_" #name, &foreach_##name),
-    static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNEL_OF) WS_NORMS(SIMULATOR_KERNEL_OF)
-                                                        describe<&update_scaler>("update_scaler", &update_scaler),
-                                                    UNFUSED_OPERATIONS(SIMULATOR_UNFUSED)};
+    static auto& kernels = *new std::vector<Kernel>{
+        WS_ENTRIES(SIMULATOR_KERNEL_OF) WS_NORMS(SIMULATOR_KERNEL_OF)
+            describe<&update_scaler>("update_scaler", &update_scaler),
+        UNFUSED_OPERATIONS(SIMULATOR_UNFUSED)
+            describe<&adam_of_twelve_arguments>("adam_of_twelve_arguments", &adam_of_twelve_arguments)};
 #undef SIMULATOR_KERNEL_OF
 #undef SIMULATOR_UNFUSED
     return kernels;

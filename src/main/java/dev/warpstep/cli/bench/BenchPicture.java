@@ -4,20 +4,20 @@ import java.awt.BasicStroke;
 import java.awt.Color;
 import java.awt.Font;
 import java.io.IOException;
+import java.math.BigDecimal;
+import java.math.MathContext;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
-import java.util.stream.Stream;
+import org.knowm.xchart.AnnotationLine;
 import org.knowm.xchart.BitmapEncoder;
 import org.knowm.xchart.CategoryChart;
 import org.knowm.xchart.CategoryChartBuilder;
-import org.knowm.xchart.CategorySeries;
 import org.knowm.xchart.style.CategoryStyler;
+import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
-import org.knowm.xchart.style.markers.SeriesMarkers;
 
 /**
  * Two panels: the bandwidth that each way reaches on the largest model, under what the memory
@@ -68,44 +68,26 @@ public final class BenchPicture {
                           / row.unfused().get(way).median())
               .toList());
     }
+    double highest = rows.stream().mapToDouble(Row::gigabytesPerSecond).max().orElseThrow();
     if (results.isFromMemory(rows.getFirst())) {
-      double highest = 0;
-      for (Map.Entry<String, Double> limit :
-          Map.of("stream", results.bandwidth().stream(), "copy", results.bandwidth().copy())
-              .entrySet()
-              .stream()
-              .sorted(Map.Entry.comparingByKey())
-              .toList()) {
-        CategorySeries line =
-            add(
-                chart,
-                limit.getKey(),
-                titles,
-                Collections.nCopies(titles.size(), limit.getValue()));
-        line.setChartCategorySeriesRenderStyle(CategorySeries.CategorySeriesRenderStyle.Line);
-        line.setMarker(SeriesMarkers.NONE);
-        boolean copy = limit.getKey().equals("copy");
-        line.setLineStyle(
-            copy
-                ? new BasicStroke(
-                    1.6f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {6, 4}, 0)
-                : new BasicStroke(1.6f));
-        colours.add(LIMIT);
-        highest = Math.max(highest, limit.getValue());
-      }
-      chart.getStyler().setYAxisMax(1.2 * Math.max(highest, highest(rows)));
-    } else {
-      chart.getStyler().setYAxisMax(1.2 * highest(rows));
+      double copy = results.bandwidth().copy();
+      double stream = results.bandwidth().stream();
+      limit(chart, copy);
+      limit(chart, stream);
+      chart.setXAxisTitle(
+          String.format(Locale.ROOT, "lines: copy %.3g GB/s, stream %.3g GB/s", copy, stream));
+      highest = Math.max(highest, Math.max(copy, stream));
     }
+    chart.getStyler().setYAxisMax(1.15 * highest);
     chart.getStyler().setSeriesColors(colours.toArray(Color[]::new));
     return chart;
   }
 
-  private static double highest(List<Row> rows) {
-    return rows.stream().mapToDouble(Row::gigabytesPerSecond).max().orElseThrow();
+  private static void limit(CategoryChart chart, double value) {
+    chart.addAnnotation(new AnnotationLine(value, false, false));
   }
 
-  /** Against the faster of the unfused ways, if there are several. */
+  /** Of the unfused ways the last, which launches least. */
   private static CategoryChart ratios(Results results) {
     List<ModelShape> models = results.rows().stream().map(Row::model).distinct().toList();
     List<String> keys = models.stream().map(ModelShape::key).toList();
@@ -121,20 +103,20 @@ public final class BenchPicture {
       add(chart, rule.title(), keys, ratios);
       highest = Math.max(highest, Collections.max(ratios));
     }
-    CategorySeries one = add(chart, "fused", keys, Collections.nCopies(keys.size(), 1.0));
-    one.setChartCategorySeriesRenderStyle(CategorySeries.CategorySeriesRenderStyle.Line);
-    one.setMarker(SeriesMarkers.NONE);
-    one.setLineStyle(new BasicStroke(1.6f));
-    chart
-        .getStyler()
-        .setSeriesColors(Stream.concat(RULES.stream(), Stream.of(LIMIT)).toArray(Color[]::new));
-    chart.getStyler().setYAxisMax(1.25 * highest);
+    limit(chart, 1);
+    chart.setXAxisTitle("line: as long as fused");
+    chart.getStyler().setSeriesColors(RULES.toArray(Color[]::new));
+    chart.getStyler().setYAxisMax(1.15 * highest);
     return chart;
   }
 
-  private static CategorySeries add(
+  /** With three digits, since the bars are labelled with the numbers as they are. */
+  private static void add(
       CategoryChart chart, String name, List<String> titles, List<Double> values) {
-    return chart.addSeries(name, titles, values);
+    MathContext digits = new MathContext(3);
+    List<Double> rounded =
+        values.stream().map(value -> new BigDecimal(value).round(digits).doubleValue()).toList();
+    chart.addSeries(name, titles, rounded);
   }
 
   private static CategoryChart chart(String title, String yTitle) {
@@ -154,10 +136,14 @@ public final class BenchPicture {
     styler.setAvailableSpaceFill(0.75);
     styler.setYAxisMin(0.0);
     styler.setLegendPosition(LegendPosition.OutsideS);
-    styler.setLegendLayout(org.knowm.xchart.style.Styler.LegendLayout.Horizontal);
+    styler.setLegendLayout(LegendLayout.Horizontal);
     styler.setLegendBorderColor(Color.WHITE);
     styler.setLabelsVisible(true);
-    styler.setLabelsPosition(1);
+    styler.setLabelsPosition(0.96);
+    styler.setAnnotationLineColor(LIMIT);
+    styler.setAnnotationLineStroke(
+        new BasicStroke(
+            1.4f, BasicStroke.CAP_BUTT, BasicStroke.JOIN_ROUND, 1, new float[] {6, 4}, 0));
     styler.setChartTitleFont(new Font(Font.SANS_SERIF, Font.BOLD, 16));
     styler.setAxisTitleFont(new Font(Font.SANS_SERIF, Font.PLAIN, 14));
     styler.setAxisTickLabelsFont(new Font(Font.SANS_SERIF, Font.PLAIN, 12));

@@ -2,6 +2,7 @@ package dev.warpstep.cli.bench;
 
 import dev.warpstep.Device;
 import dev.warpstep.Parameter;
+import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.cpu.CpuBackend;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -31,6 +32,7 @@ public final class CpuPlace implements Place {
 
   private final int threads;
   private final Device device;
+  private long clockBegin;
 
   /**
    * Opens the CPU.
@@ -96,11 +98,16 @@ public final class CpuPlace implements Place {
 
   @Override
   public StreamProbe stream(int elements) {
-    return new StreamProbe(newBackend(threads), List.of((long) elements), false);
+    return new StreamProbe(newBackend(), List.of((long) elements), false);
   }
 
-  /** The library's threads and instruction set. */
-  public static CpuBackend newBackend(int threads) {
+  @Override
+  public Device device() {
+    return device;
+  }
+
+  @Override
+  public Backend newBackend() {
     return new CpuBackend(
         threads, Optional.ofNullable(System.getProperty(CpuBackend.ISA_PROPERTY)));
   }
@@ -112,27 +119,38 @@ public final class CpuPlace implements Place {
     Fused fused = new Fused(rule, Precision.FP32, device, parameters);
     Map<String, Trainee> unfused = new LinkedHashMap<>();
     unfused.put("unfused", new CpuUnfused(rule, gradients, threads));
-    return new Subject() {
-      @Override
-      public Trainee fused() {
-        return fused;
-      }
+    return new CpuSubject(fused, unfused, gradients);
+  }
 
-      @Override
-      public Map<String, Trainee> unfused() {
-        return unfused;
-      }
+  @Override
+  public Subject fused(Rule rule, Precision precision, ModelShape model) {
+    List<Parameter> parameters = parameters(precision, model);
+    Gradients gradients = Gradients.of(parameters);
+    return new CpuSubject(new Fused(rule, precision, device, parameters), Map.of(), gradients);
+  }
 
-      @Override
-      public void flip() {
-        gradients.flip();
-      }
+  private record CpuSubject(Fused fused, Map<String, Trainee> unfused, Gradients gradients)
+      implements Subject {
+    @Override
+    public void flip() {
+      gradients.flip();
+    }
 
-      @Override
-      public void close() {
-        fused.close();
-      }
-    };
+    @Override
+    public void close() {
+      fused.close();
+    }
+  }
+
+  @Override
+  public List<Parameter> parameters(Precision precision, ModelShape model) {
+    List<Parameter> parameters = new ArrayList<>();
+    for (long size : model.sizes()) {
+      parameters.add(precision.allocate(device, "parameter" + parameters.size(), size));
+    }
+    Gradients.fill(parameters.stream().map(Parameter::data).toList(), Values.tile());
+    Gradients.of(parameters);
+    return parameters;
   }
 
   /** Parameters and gradients as arrays of the caller. */
@@ -173,10 +191,13 @@ public final class CpuPlace implements Place {
   }
 
   @Override
-  public double milliseconds(Runnable work) {
-    long begin = System.nanoTime();
-    work.run();
-    return (System.nanoTime() - begin) / 1e6;
+  public void startClock() {
+    clockBegin = System.nanoTime();
+  }
+
+  @Override
+  public double stopClock() {
+    return (System.nanoTime() - clockBegin) / 1e6;
   }
 
   @Override

@@ -1,10 +1,21 @@
 package dev.warpstep.cli.bench;
 
+import dev.warpstep.Device;
+import dev.warpstep.Parameter;
+import dev.warpstep.adapter.jcuda.JCudaAdapter;
+import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.cpu.CpuBackend;
 import dev.warpstep.backend.cuda.CudaBackend;
 import dev.warpstep.unfused.cuda.CudaWorkplace;
+import dev.warpstep.unfused.cuda.ForeachPasses;
+import dev.warpstep.unfused.cuda.Passes;
+import dev.warpstep.unfused.cuda.PerTensorPasses;
+import dev.warpstep.unfused.cuda.RepeatedTile;
 import dev.warpstep.unfused.cuda.TensorList;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 
 /** A CUDA device. Everything is queued on one stream, and events on it time the device's work. */
@@ -24,6 +35,7 @@ public final class CudaPlace implements Place {
   private static final double USABLE = 0.9;
 
   private final CudaWorkplace workplace;
+  private final Map<String, Way> ways = new LinkedHashMap<>();
 
   /**
    * Opens a device.
@@ -33,6 +45,8 @@ public final class CudaPlace implements Place {
    */
   public CudaPlace(int ordinal) {
     this.workplace = new CudaWorkplace(ordinal);
+    ways.put("per tensor", (stream, counts) -> new PerTensorPasses(stream, counts.length));
+    ways.put("foreach", ForeachPasses::new);
   }
 
   /** The stream, and what belongs to it. */
@@ -90,15 +104,58 @@ public final class CudaPlace implements Place {
     return new StreamProbe(newBackend(), List.of((long) elements), false);
   }
 
-  /** The library's backend on the same stream, closed by the caller. */
-  public CudaBackend newBackend() {
+  @Override
+  public Device device() {
+    return workplace.device();
+  }
+
+  /** On the same stream. */
+  @Override
+  public Backend newBackend() {
     return new CudaBackend(
         workplace.ordinal(), OptionalLong.of(workplace.streamHandle()), CpuBackend::entryOf);
   }
 
   @Override
   public Subject subject(Rule rule, ModelShape model) {
-    return new CudaSubject(workplace, rule, model, copies(model));
+    return new CudaSubject(this, rule, Precision.FP32, model, copies(model), ways);
+  }
+
+  @Override
+  public Subject fused(Rule rule, Precision precision, ModelShape model) {
+    return new CudaSubject(this, rule, precision, model, copies(model), Map.of());
+  }
+
+  @Override
+  public List<Parameter> parameters(Precision precision, ModelShape model) {
+    List<Parameter> parameters = new ArrayList<>();
+    for (long size : model.sizes()) {
+      parameters.add(precision.allocate(workplace.device(), "parameter" + parameters.size(), size));
+    }
+    long[] counts = model.sizes().stream().mapToLong(Long::longValue).toArray();
+    try (RepeatedTile tile = new RepeatedTile(workplace, Values.tile(), counts);
+        TensorList values =
+            TensorList.of(workplace, parameters.stream().map(JCudaAdapter::data).toList(), counts);
+        TensorList gradients =
+            TensorList.of(
+                workplace,
+                parameters.stream().map(p -> JCudaAdapter.gradient(p).orElseThrow()).toList(),
+                counts)) {
+      tile.fill(values);
+      tile.fill(gradients);
+    }
+    return parameters;
+  }
+
+  /** Another unfused way for every {@link #subject} from now on. */
+  public void add(String way, Way passes) {
+    ways.put(way, passes);
+  }
+
+  /** Makes the passes of an unfused way. */
+  public interface Way {
+    /** For tensors with so many elements each. */
+    Passes of(CudaWorkplace workplace, long[] counts);
   }
 
   /** Copies that a model needs for its steps to find nothing in the cache. */
@@ -124,8 +181,13 @@ public final class CudaPlace implements Place {
   }
 
   @Override
-  public double milliseconds(Runnable work) {
-    return workplace.milliseconds(work);
+  public void startClock() {
+    workplace.startClock();
+  }
+
+  @Override
+  public double stopClock() {
+    return workplace.stopClock();
   }
 
   @Override

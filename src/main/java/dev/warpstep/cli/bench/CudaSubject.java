@@ -6,58 +6,29 @@ import dev.warpstep.unfused.cuda.CudaUnfusedOptimizer;
 import dev.warpstep.unfused.cuda.CudaWorkplace;
 import dev.warpstep.unfused.cuda.ForeachPasses;
 import dev.warpstep.unfused.cuda.Passes;
-import dev.warpstep.unfused.cuda.PerTensorPasses;
-import dev.warpstep.unfused.cuda.RepeatedTile;
 import dev.warpstep.unfused.cuda.TensorList;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Consumer;
+import java.util.function.IntFunction;
 
 /**
  * A rule on a model on CUDA. A model that the second-level cache could hold is there several times,
  * and each step takes the next copy, so that its arrays come from memory as they do in training.
  */
 final class CudaSubject implements Subject {
-  private final CudaWorkplace workplace;
   private final List<Copy> copies = new ArrayList<>();
-  private final Passes perTensor;
-  private final Passes foreach;
+  private final ForeachPasses flipping;
   private final Trainee fused;
   private final Map<String, Trainee> unfused = new LinkedHashMap<>();
+  private final List<Passes> passes = new ArrayList<>();
 
-  /** One copy of the model, with both optimizers. */
-  private final class Copy implements AutoCloseable {
-    final List<Parameter> parameters = new ArrayList<>();
-    final TensorList gradients;
-    final TensorList values;
-    final Fused fused;
-    final CudaUnfusedOptimizer unfused;
-
-    Copy(Rule rule, long[] counts, RepeatedTile tile) {
-      for (long count : counts) {
-        parameters.add(
-            Precision.FP32.allocate(workplace.device(), "parameter" + parameters.size(), count));
-      }
-      gradients =
-          TensorList.of(
-              workplace,
-              parameters.stream()
-                  .map(parameter -> JCudaAdapter.gradient(parameter).orElseThrow())
-                  .toList(),
-              counts);
-      values = TensorList.zeros(workplace, counts);
-      TensorList own =
-          TensorList.of(workplace, parameters.stream().map(JCudaAdapter::data).toList(), counts);
-      tile.fill(gradients);
-      tile.fill(values);
-      own.copyFrom(values);
-      own.close();
-      fused = new Fused(rule, Precision.FP32, workplace.device(), parameters);
-      unfused = new CudaUnfusedOptimizer(workplace, rule.unfusedOnCuda(), values, gradients);
-    }
-
+  /** One copy of the model, with both optimizers; without unfused ways, their arrays are empty. */
+  private record Copy(
+      TensorList gradients, TensorList values, Fused fused, CudaUnfusedOptimizer unfused)
+      implements AutoCloseable {
     @Override
     public void close() {
       unfused.close();
@@ -70,10 +41,14 @@ final class CudaSubject implements Subject {
   /** Every step is that of the next copy. */
   private final class Rotation implements Trainee {
     private final Consumer<Copy> step;
+    private final IntFunction<float[]> values;
+    private final boolean exact;
     private int next;
 
-    Rotation(Consumer<Copy> step) {
+    Rotation(Consumer<Copy> step, IntFunction<float[]> values, boolean exact) {
       this.step = step;
+      this.values = values;
+      this.exact = exact;
     }
 
     @Override
@@ -84,15 +59,17 @@ final class CudaSubject implements Subject {
 
     @Override
     public long bytesPerStep() {
-      return copies.getFirst().fused.bytesPerStep();
+      return copies.getFirst().fused().bytesPerStep();
     }
 
     @Override
     public float[] values(int tensor) {
-      Copy first = copies.getFirst();
-      return this == CudaSubject.this.fused
-          ? first.fused.values(tensor)
-          : first.values.download(tensor);
+      return values.apply(tensor);
+    }
+
+    @Override
+    public boolean isExact() {
+      return exact;
     }
 
     @Override
@@ -101,19 +78,60 @@ final class CudaSubject implements Subject {
     }
   }
 
-  CudaSubject(CudaWorkplace workplace, Rule rule, ModelShape model, int copyCount) {
-    this.workplace = workplace;
+  CudaSubject(
+      CudaPlace place,
+      Rule rule,
+      Precision precision,
+      ModelShape model,
+      int copyCount,
+      Map<String, CudaPlace.Way> ways) {
+    CudaWorkplace workplace = place.workplace();
     long[] counts = model.sizes().stream().mapToLong(Long::longValue).toArray();
-    try (RepeatedTile tile = new RepeatedTile(workplace, Values.tile(), counts)) {
-      for (int i = 0; i < copyCount; i++) {
-        copies.add(new Copy(rule, counts, tile));
-      }
+    long[] unfusedCounts = ways.isEmpty() ? new long[0] : counts;
+    for (int i = 0; i < copyCount; i++) {
+      copies.add(copy(place, rule, precision, model, counts, unfusedCounts));
     }
-    this.perTensor = new PerTensorPasses(workplace, counts.length);
-    this.foreach = new ForeachPasses(workplace, counts);
-    this.fused = new Rotation(copy -> copy.fused.step());
-    unfused.put("per tensor", new Rotation(copy -> copy.unfused.step(perTensor)));
-    unfused.put("foreach", new Rotation(copy -> copy.unfused.step(foreach)));
+    this.flipping = new ForeachPasses(workplace, counts);
+    this.fused =
+        new Rotation(
+            copy -> copy.fused().step(), tensor -> copies.getFirst().fused().values(tensor), true);
+    ways.forEach(
+        (name, way) -> {
+          Passes of = way.of(workplace, counts);
+          passes.add(of);
+          unfused.put(
+              name,
+              new Rotation(
+                  copy -> copy.unfused().step(of),
+                  tensor -> copies.getFirst().values().download(tensor),
+                  of.isExact()));
+        });
+  }
+
+  private static Copy copy(
+      CudaPlace place,
+      Rule rule,
+      Precision precision,
+      ModelShape model,
+      long[] counts,
+      long[] unfusedCounts) {
+    CudaWorkplace workplace = place.workplace();
+    List<Parameter> parameters = place.parameters(precision, model);
+    TensorList gradients =
+        TensorList.of(
+            workplace,
+            parameters.stream().map(p -> JCudaAdapter.gradient(p).orElseThrow()).toList(),
+            counts);
+    TensorList values = TensorList.zeros(workplace, unfusedCounts);
+    try (TensorList fused =
+        TensorList.of(workplace, parameters.stream().map(JCudaAdapter::data).toList(), counts)) {
+      values.copyFrom(fused);
+    }
+    return new Copy(
+        gradients,
+        values,
+        new Fused(rule, precision, place.device(), parameters),
+        new CudaUnfusedOptimizer(workplace, rule.unfusedOnCuda(), values, gradients));
   }
 
   @Override
@@ -127,16 +145,21 @@ final class CudaSubject implements Subject {
   }
 
   @Override
+  public int copies() {
+    return copies.size();
+  }
+
+  @Override
   public void flip() {
     for (Copy copy : copies) {
-      foreach.step(() -> foreach.scale(copy.gradients, -1));
+      flipping.step(() -> flipping.scale(copy.gradients(), -1));
     }
   }
 
   @Override
   public void close() {
-    foreach.close();
-    perTensor.close();
+    flipping.close();
+    passes.forEach(Passes::close);
     copies.forEach(Copy::close);
   }
 }

@@ -1,5 +1,6 @@
 package dev.warpstep.cli.bench;
 
+import java.util.Arrays;
 import java.util.List;
 
 /**
@@ -12,7 +13,7 @@ public final class Race {
 
   private final Place place;
   private final List<? extends Contender> contenders;
-  private final int stepsPerSample;
+  private int stepsPerSample;
   private final Runnable beforeRound;
   private final double[][] millis;
   private int rounds;
@@ -20,7 +21,7 @@ public final class Race {
   /**
    * A race that has not begun.
    *
-   * @param stepsPerSample steps that are timed together
+   * @param stepsPerSample steps that are timed together, at most
    * @param beforeRound what is done before each round, untimed
    */
   public Race(
@@ -39,6 +40,7 @@ public final class Race {
    */
   public void run(double seconds) {
     long begin = System.nanoTime();
+    fitSteps(seconds);
     do {
       round();
     } while (secondsSince(begin) < seconds / 4);
@@ -47,6 +49,19 @@ public final class Race {
       round();
       rounds++;
     } while (rounds < MOST_ROUNDS && (rounds < FEWEST_ROUNDS || secondsSince(begin) < seconds));
+  }
+
+  /** Fewer steps in a sample where the warm-up and a few rounds would not fit into the time. */
+  private void fitSteps(double seconds) {
+    int most = stepsPerSample;
+    stepsPerSample = 1;
+    round();
+    double roundMillis = 0;
+    for (double[] samples : millis) {
+      roundMillis += samples[0];
+    }
+    double roundsMillis = roundMillis * 2 * (FEWEST_ROUNDS + 1);
+    stepsPerSample = Math.clamp((long) (1e3 * seconds / roundsMillis), 1, most);
   }
 
   private static double secondsSince(long nanos) {
@@ -71,9 +86,14 @@ public final class Race {
     }
   }
 
+  /** Steps that were timed together. */
+  public int stepsPerSample() {
+    return stepsPerSample;
+  }
+
   /** Milliseconds that a step of a contender takes. */
   public Samples millis(int contender) {
-    return new Samples(java.util.Arrays.copyOf(millis[contender], rounds));
+    return new Samples(Arrays.copyOf(millis[contender], rounds));
   }
 
   /** Bytes that a contender moves per nanosecond, by its median. */

@@ -122,7 +122,7 @@ public record Results(Place place, Bandwidth bandwidth, List<Row> rows) {
         .put("ms_p25", millis.quantile(0.25))
         .put("ms_p75", millis.quantile(0.75))
         .put("samples", millis.count())
-        .put("steps_per_sample", row.model().stepsPerSample())
+        .put("steps_per_sample", row.stepsPerSample())
         .put("parameters", row.model().parameterCount())
         .put("bytes_per_parameter", Precision.FP32.bytesPerParameter(row.rule()));
   }

@@ -58,6 +58,7 @@ public enum Rule {
 
   private final String title;
   private final int arraysMoved;
+
   @SuppressWarnings("ImmutableEnumChecker") // a record of numbers
   private final UnfusedRule onCuda;
 

@@ -190,15 +190,18 @@ public final class CudaWorkplace implements AutoCloseable {
     check("cuStreamSynchronize", JCudaDriver.cuStreamSynchronize(stream));
   }
 
+  /** Marks on the stream where the time that {@link #stopClock} tells begins. */
+  public void startClock() {
+    check("cuEventRecord", JCudaDriver.cuEventRecord(begin, stream));
+  }
+
   /**
-   * The time that the device takes for what is queued, between two events on the stream. The host's
-   * time shows only where the device waits for it.
+   * The time that the device took for what was queued since {@link #startClock}, between two events
+   * on the stream. The host's time shows only where the device waited for it.
    *
    * @return milliseconds
    */
-  public double milliseconds(Runnable queues) {
-    check("cuEventRecord", JCudaDriver.cuEventRecord(begin, stream));
-    queues.run();
+  public double stopClock() {
     check("cuEventRecord", JCudaDriver.cuEventRecord(end, stream));
     check("cuEventSynchronize", JCudaDriver.cuEventSynchronize(end));
     float[] milliseconds = new float[1];

@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.EnumMap;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Optional;
 import jcuda.Pointer;
@@ -18,7 +19,7 @@ import jcuda.driver.JCudaDriver;
 /** The kernels of one form, loaded: {@code kernels/unfused/primitives.cu}. */
 public final class Kernels {
   /** {@code kThreads} of primitives.cu. */
-  private static final int THREADS = 256;
+  static final int THREADS = 256;
 
   /** Whole blocks that a multiprocessor can hold, on every architecture but Turing. */
   private static final int BLOCKS_PER_MULTIPROCESSOR = 8;
@@ -49,7 +50,7 @@ public final class Kernels {
     SCALE;
 
     String kernel(Form form) {
-      return (form + "_" + this).toLowerCase(java.util.Locale.ROOT);
+      return (form + "_" + this).toLowerCase(Locale.ROOT);
     }
   }
 
@@ -58,22 +59,35 @@ public final class Kernels {
    */
   Kernels(CudaWorkplace workplace, Form form) {
     this.workplace = workplace;
+    CUmodule module = load(workplace);
+    for (Operation operation : Operation.values()) {
+      functions.put(operation, function(module, operation.kernel(form)));
+    }
+    this.residentBlocks =
+        BLOCKS_PER_MULTIPROCESSOR
+            * workplace.attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+  }
+
+  private static CUmodule load(CudaWorkplace workplace) {
     CUmodule module = new CUmodule();
     byte[] image = image();
     workplace.make(
         "cuModuleLoadData",
         () -> JCudaDriver.cuModuleLoadData(module, image),
         () -> JCudaDriver.cuModuleUnload(module));
-    for (Operation operation : Operation.values()) {
-      CUfunction function = new CUfunction();
-      CudaWorkplace.check(
-          "cuModuleGetFunction",
-          JCudaDriver.cuModuleGetFunction(function, module, operation.kernel(form)));
-      functions.put(operation, function);
-    }
-    this.residentBlocks =
-        BLOCKS_PER_MULTIPROCESSOR
-            * workplace.attribute(CUdevice_attribute.CU_DEVICE_ATTRIBUTE_MULTIPROCESSOR_COUNT);
+    return module;
+  }
+
+  private static CUfunction function(CUmodule module, String name) {
+    CUfunction function = new CUfunction();
+    CudaWorkplace.check(
+        "cuModuleGetFunction", JCudaDriver.cuModuleGetFunction(function, module, name));
+    return function;
+  }
+
+  /** A kernel that is no operation. */
+  static CUfunction function(CudaWorkplace workplace, String name) {
+    return function(load(workplace), name);
   }
 
   /** Makes a build without kernels use another image. Only tests do. */

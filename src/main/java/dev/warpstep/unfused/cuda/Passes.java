@@ -32,6 +32,11 @@ public interface Passes extends AutoCloseable {
   /** y = factor·y. */
   void scale(TensorList y, float factor);
 
+  /** Whether everything is rounded where the fused step rounds, so that bits are the same. */
+  default boolean isExact() {
+    return true;
+  }
+
   /** Frees what the passes need; the lists stay. */
   @Override
   void close();
