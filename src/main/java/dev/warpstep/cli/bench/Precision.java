@@ -37,7 +37,7 @@ public enum Precision {
   }
 
   /** A parameter in memory of a device, with a gradient. */
-  Parameter allocate(Device device, String name, long elements) {
+  public Parameter allocate(Device device, String name, long elements) {
     return Parameter.allocate(device, name, elements);
   }
 }
