@@ -41,9 +41,16 @@ final class Rooms {
   private static final List<Room> ROOMS =
       List.of(
           new Room(
-              "only backend.cuda and JCuda's adapter name JCuda",
-              within("dev.warpstep.backend.cuda").or(within("dev.warpstep.adapter.jcuda")).negate(),
+              "only backend.cuda, JCuda's adapter and unfused.cuda name JCuda",
+              within("dev.warpstep.backend.cuda")
+                  .or(within("dev.warpstep.adapter.jcuda"))
+                  .or(within("dev.warpstep.unfused.cuda"))
+                  .negate(),
               JCUDA),
+          new Room(
+              "the unfused step knows the façade alone",
+              within("dev.warpstep.unfused"),
+              within("dev.warpstep.backend").or(within("dev.warpstep.plan"))),
           new Room(
               "adapters know the façade alone",
               within("dev.warpstep.adapter"),

@@ -55,7 +55,10 @@ class RoomsTest {
     "dev.warpstep.backend.cpu, dev.warpstep.*",
     "dev.warpstep.backend.cpu.bindings, jcuda.Pointer",
     "dev.warpstep.backend.cuda, dev.warpstep.backend.cpu.CpuStep",
-    "dev.warpstep.backend.cuda, dev.warpstep.Optimizer"
+    "dev.warpstep.backend.cuda, dev.warpstep.Optimizer",
+    "dev.warpstep.unfused, jcuda.Pointer",
+    "dev.warpstep.unfused.cuda, dev.warpstep.backend.cuda.CudaContext",
+    "dev.warpstep.cli.bench, jcuda.driver.CUstream"
   })
   void namesFromTheWrongRoomAreFound(String owner, String name) {
     for (String code :
@@ -85,7 +88,8 @@ class RoomsTest {
     "dev.warpstep.backend, dev.warpstep.plan.StepPlan",
     "dev.warpstep.backend.cpu, dev.warpstep.backend.cpu.bindings.WsRow",
     "dev.warpstep.backend.cpu, java.lang.foreign.ValueLayout",
-    "dev.warpstep.backend.cuda, jcuda.driver.JCudaDriver"
+    "dev.warpstep.backend.cuda, jcuda.driver.JCudaDriver",
+    "dev.warpstep.unfused.cuda, jcuda.driver.JCudaDriver"
   })
   void namesFromTheRightRoomAreNot(String owner, String name) {
     String source =

@@ -202,6 +202,42 @@ final class MainTest {
     return rows().stream().map(row -> row.group(3)).toList().toString();
   }
 
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "cpu:1"})
+  void measuresFusedAndUnfusedSteps(String device) throws IOException {
+    int status =
+        run(
+            "bench",
+            "--device",
+            device,
+            "--model",
+            "mlp_100k",
+            "--tensors",
+            "1000x3,17,0,5000",
+            "--probe",
+            "100000",
+            "--seconds",
+            "1",
+            "--output",
+            output());
+
+    assertEquals(0, status, err::toString);
+    assertTrue(out.toString().contains("mlp_100k: 10 tensors, 100,234 parameters"), out::toString);
+    assertTrue(out.toString().contains("tensors: 6 tensors, 8,017 parameters"), out::toString);
+    Pattern row =
+        Pattern.compile("(mlp_100k|tensors) +(Adam|RMSprop|SGD, momentum) +[\\d.]+ us .*");
+    assertEquals(6, out.toString().lines().filter(row.asMatchPredicate()).count(), out::toString);
+    assertPicture("bench.png");
+    List<String> lines = Files.readAllLines(Path.of(output(), "bench.json"));
+    assertEquals(1 + 2 + 6 * 3, lines.size(), lines::toString);
+    assertTrue(lines.getFirst().startsWith("{\"what\": \"machine\", \"cpu\": "), lines::getFirst);
+    for (String name : List.of("copy", "stream")) {
+      Pattern bandwidth =
+          Pattern.compile(".*\"name\": \"%s\".*per_second\": [1-9][\\d.]*}".formatted(name));
+      assertTrue(lines.stream().anyMatch(bandwidth.asMatchPredicate()), lines::toString);
+    }
+  }
+
   static Stream<Arguments> badArguments() {
     return Stream.of(
         bad(
@@ -261,6 +297,10 @@ final class MainTest {
             "total_steps=9",
             "--set",
             "max_lr=1"),
+        bad("--model: model must be one of mlp_100k, ", "bench", "--model", "nosuch"),
+        bad("--tensors: must be sizes below 2^31", "bench", "--tensors", "12,3y4"),
+        bad("option '--seconds': must be a positive", "bench", "--seconds", "0"),
+        bad("do not fit into the memory of CPU", "bench", "--device", "cpu", "--model", "llama_7b"),
         bad("Unknown option: '--colour'", "train", "--colour"),
         bad("Missing required subcommand"),
         bad("Did you mean: warpstep train", "trian"));

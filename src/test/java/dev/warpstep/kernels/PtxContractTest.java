@@ -52,10 +52,6 @@ class PtxContractTest {
       int fuse,
       int divide,
       int root) {
-    String kernel() {
-      return name + "_f32";
-    }
-
     /** The kernels of all formats. */
     List<String> kernels() {
       return List.of(name + "_f32", name + "_mixed", name + "_f64");

@@ -1,4 +1,4 @@
-package dev.warpstep.benchmarks;
+package dev.warpstep.cli.bench;
 
 import java.util.Arrays;
 
@@ -12,6 +12,7 @@ public final class Samples {
     Arrays.sort(sorted);
   }
 
+  /** The value in the middle. */
   public double median() {
     return quantile(0.5);
   }
@@ -21,6 +22,7 @@ public final class Samples {
     return sorted[(int) Math.round(share * (sorted.length - 1))];
   }
 
+  /** How many values there are. */
   public int count() {
     return sorted.length;
   }

@@ -1,4 +1,4 @@
-package dev.warpstep.benchmarks;
+package dev.warpstep.cli.bench;
 
 import java.util.LinkedHashMap;
 import java.util.Locale;
@@ -7,12 +7,15 @@ import java.util.stream.Collectors;
 
 /**
  * One result, as one line of JSON on standard output. All programs here, the peers' too, print
- * results in this form; {@code report.py} says what the fields mean.
+ * results in this form; {@code benchmarks/README.md} says what the fields mean.
  */
 public final class JsonLine {
   private final Map<String, String> fields = new LinkedHashMap<>();
 
-  /** A line of a kind: {@code machine}, {@code step}, {@code pair} or {@code jmh}. */
+  /**
+   * A line of a kind: {@code machine}, {@code bandwidth}, {@code step}, {@code pair} or {@code
+   * jmh}.
+   */
   public static JsonLine of(String what) {
     return new JsonLine().put("what", what);
   }
