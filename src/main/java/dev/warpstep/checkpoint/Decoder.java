@@ -4,18 +4,14 @@ import dev.warpstep.HyperParameter;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateDict;
 import dev.warpstep.StateTensor;
-import dev.warpstep.StochasticRounding;
 import dev.warpstep.lr.SchedulerState;
 import java.io.IOException;
 import java.util.ArrayList;
-import java.util.Arrays;
-import java.util.EnumMap;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.OptionalDouble;
 import java.util.OptionalLong;
 
 /** The {@link Checkpoint} that metadata and tensors are, by {@link Keys}. */
@@ -61,13 +57,13 @@ final class Decoder {
       if (!key.equals(Keys.GROUP + groups.size())) {
         throw new HeaderException(key, "must come after " + groups.size() + " groups");
       }
-      groups.add(hyperParameters(key, value));
+      groups.add(Documents.hyperParameters(key, value, allowance));
       names.add(new ArrayList<>());
     } else if (key.startsWith(Keys.PARAMETER)) {
       parameter(key, key.substring(Keys.PARAMETER.length()), value);
     } else if (key.startsWith(Keys.SCHEDULER)) {
       schedulers.put(
-          key.substring(Keys.SCHEDULER.length()), scheduler(Fields.of(key, value, allowance)));
+          key.substring(Keys.SCHEDULER.length()), Documents.scheduler(key, value, allowance));
     } else if (key.startsWith(Keys.AVERAGE)) {
       averages.put(key.substring(Keys.AVERAGE.length()), Fields.of(key, value, allowance));
     } else if (!key.startsWith(Keys.OWN)) {
@@ -84,20 +80,6 @@ final class Decoder {
     };
   }
 
-  private Map<HyperParameter, Double> hyperParameters(String key, String value) throws IOException {
-    Fields fields = Fields.of(key, value, allowance);
-    Map<HyperParameter, Double> hyperParameters = new EnumMap<>(HyperParameter.class);
-    for (String name : fields.names()) {
-      HyperParameter hyperParameter =
-          Arrays.stream(HyperParameter.values())
-              .filter(constant -> constant.key().equals(name))
-              .findAny()
-              .orElseThrow(() -> new HeaderException(key, "has an unknown " + name));
-      hyperParameters.put(hyperParameter, fields.number(name));
-    }
-    return hyperParameters;
-  }
-
   private void parameter(String key, String name, String value) throws IOException {
     String[] words = value.split(" ", -1);
     long group = words.length == 3 ? Fields.count(key, words[0]) : groups.size();
@@ -111,20 +93,6 @@ final class Decoder {
     } else if (!words[2].equals(Keys.NO_STATE)) {
       steps.put(name, OptionalLong.of(Fields.count(key, words[2])));
     }
-  }
-
-  private static SchedulerState scheduler(Fields fields) throws IOException {
-    fields.expect("scheduler", "values", "schedulers");
-    Map<String, List<Double>> values = new LinkedHashMap<>();
-    Fields lists = fields.object("values");
-    for (String name : lists.names()) {
-      values.put(name, lists.numbers(name));
-    }
-    List<SchedulerState> parts = new ArrayList<>();
-    for (Fields part : fields.objects("schedulers")) {
-      parts.add(scheduler(part));
-    }
-    return new SchedulerState(fields.text("scheduler"), values, parts);
   }
 
   private void tensor(String key, StateTensor tensor) throws HeaderException {
@@ -159,10 +127,10 @@ final class Decoder {
     return new Checkpoint(
         Fields.count(Keys.STEP, required(Keys.STEP)),
         seed(),
-        new StateDict(groups(), parameterStates(), rounding()),
+        new StateDict(groups(), parameterStates(), optional(Keys.ROUNDING, Documents::rounding)),
         parameters,
         schedulers,
-        scaler(),
+        optional(Keys.SCALER, Documents::scaler),
         averageStates(),
         users);
   }
@@ -173,6 +141,17 @@ final class Decoder {
       throw new HeaderException(key, "is missing");
     }
     return value;
+  }
+
+  private interface Reader<T> {
+    T read(Fields fields) throws IOException;
+  }
+
+  private <T> Optional<T> optional(String key, Reader<T> reader) throws IOException {
+    String json = metadata.get(key);
+    return json == null
+        ? Optional.empty()
+        : Optional.of(reader.read(Fields.of(key, json, allowance)));
   }
 
   private OptionalLong seed() throws IOException {
@@ -197,55 +176,11 @@ final class Decoder {
     return parameterStates;
   }
 
-  private Optional<StochasticRounding> rounding() throws IOException {
-    if (!metadata.containsKey(Keys.ROUNDING)) {
-      return Optional.empty();
-    }
-    Fields fields = Fields.of(Keys.ROUNDING, metadata.get(Keys.ROUNDING), allowance);
-    fields.expect("seed", "steps");
-    return Optional.of(new StochasticRounding(fields.integer("seed"), fields.count("steps")));
-  }
-
-  private Optional<ScalerState> scaler() throws IOException {
-    if (!metadata.containsKey(Keys.SCALER)) {
-      return Optional.empty();
-    }
-    Fields fields = Fields.of(Keys.SCALER, metadata.get(Keys.SCALER), allowance);
-    fields.expect("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker");
-    try {
-      return Optional.of(
-          new ScalerState(
-              fields.number("scale"),
-              fields.number("growth_factor"),
-              fields.number("backoff_factor"),
-              Math.toIntExact(fields.integer("growth_interval")),
-              Math.toIntExact(fields.integer("_growth_tracker"))));
-    } catch (IllegalArgumentException | ArithmeticException e) {
-      throw new HeaderException(Keys.SCALER, e.getMessage());
-    }
-  }
-
   private Map<String, AverageState> averageStates() throws IOException {
     Map<String, AverageState> averageStates = new LinkedHashMap<>();
     for (Map.Entry<String, Fields> average : averages.entrySet()) {
-      String name = average.getKey();
-      Fields fields = average.getValue();
-      boolean decays = fields.names().contains("decay");
-      if (decays) {
-        fields.expect("decay", "updates");
-      } else {
-        fields.expect("updates");
-      }
-      try {
-        averageStates.put(
-            name,
-            new AverageState(
-                decays ? OptionalDouble.of(fields.number("decay")) : OptionalDouble.empty(),
-                fields.count("updates"),
-                averaged.getOrDefault(name, Map.of())));
-      } catch (IllegalArgumentException e) {
-        throw new HeaderException(Keys.AVERAGE + name, e.getMessage());
-      }
+      Map<String, StateTensor> tensors = averaged.getOrDefault(average.getKey(), Map.of());
+      averageStates.put(average.getKey(), Documents.average(average.getValue(), tensors));
     }
     return averageStates;
   }

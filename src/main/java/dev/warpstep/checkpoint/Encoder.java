@@ -1,7 +1,5 @@
 package dev.warpstep.checkpoint;
 
-import com.fasterxml.jackson.core.JsonGenerator;
-import dev.warpstep.HyperParameter;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateDict;
 import dev.warpstep.StateTensor;
@@ -38,11 +36,10 @@ final class Encoder {
         .forEach((name, values) -> encoder.tensors.put(Keys.PARAMETER_TENSOR + name, values));
     for (Map.Entry<String, SchedulerState> scheduler : checkpoint.schedulers().entrySet()) {
       encoder.metadata.put(
-          Keys.SCHEDULER + scheduler.getKey(),
-          Json.write(json -> scheduler(json, scheduler.getValue())));
+          Keys.SCHEDULER + scheduler.getKey(), Documents.scheduler(scheduler.getValue()));
     }
     if (checkpoint.scaler().isPresent()) {
-      encoder.metadata.put(Keys.SCALER, scaler(checkpoint.scaler().get()));
+      encoder.metadata.put(Keys.SCALER, Documents.scaler(checkpoint.scaler().get()));
     }
     for (Map.Entry<String, AverageState> average : checkpoint.averages().entrySet()) {
       encoder.average(average.getKey(), average.getValue());
@@ -66,20 +63,12 @@ final class Encoder {
 
   private void optimizer(StateDict optimizer) throws IOException {
     if (optimizer.rounding().isPresent()) {
-      metadata.put(
-          Keys.ROUNDING,
-          Json.write(
-              json -> {
-                json.writeStartObject();
-                json.writeNumberField("seed", optimizer.rounding().get().seed());
-                json.writeNumberField("steps", optimizer.rounding().get().steps());
-                json.writeEndObject();
-              }));
+      metadata.put(Keys.ROUNDING, Documents.rounding(optimizer.rounding().get()));
     }
     List<StateDict.Group> groups = optimizer.paramGroups();
     for (int g = 0; g < groups.size(); g++) {
       StateDict.Group group = groups.get(g);
-      metadata.put(Keys.GROUP + g, Json.write(json -> hyperParameters(json, group)));
+      metadata.put(Keys.GROUP + g, Documents.hyperParameters(group.hyperParameters()));
     }
     Set<String> unknown = new HashSet<>(optimizer.state().keySet());
     for (int g = 0; g < groups.size(); g++) {
@@ -113,60 +102,8 @@ final class Encoder {
     return state.step().isPresent() ? Long.toString(state.step().getAsLong()) : Keys.UNCOUNTED;
   }
 
-  private static void hyperParameters(JsonGenerator json, StateDict.Group group)
-      throws IOException {
-    json.writeStartObject();
-    for (Map.Entry<HyperParameter, Double> value : group.hyperParameters().entrySet()) {
-      json.writeNumberField(value.getKey().key(), value.getValue());
-    }
-    json.writeEndObject();
-  }
-
-  private static void scheduler(JsonGenerator json, SchedulerState state) throws IOException {
-    json.writeStartObject();
-    json.writeStringField("scheduler", state.scheduler());
-    json.writeObjectFieldStart("values");
-    for (Map.Entry<String, List<Double>> values : state.values().entrySet()) {
-      json.writeArrayFieldStart(values.getKey());
-      for (double value : values.getValue()) {
-        json.writeNumber(value);
-      }
-      json.writeEndArray();
-    }
-    json.writeEndObject();
-    json.writeArrayFieldStart("schedulers");
-    for (SchedulerState part : state.schedulers()) {
-      scheduler(json, part);
-    }
-    json.writeEndArray();
-    json.writeEndObject();
-  }
-
-  private static String scaler(ScalerState scaler) throws IOException {
-    return Json.write(
-        json -> {
-          json.writeStartObject();
-          json.writeNumberField("scale", scaler.scale());
-          json.writeNumberField("growth_factor", scaler.growthFactor());
-          json.writeNumberField("backoff_factor", scaler.backoffFactor());
-          json.writeNumberField("growth_interval", scaler.growthInterval());
-          json.writeNumberField("_growth_tracker", scaler.growthTracker());
-          json.writeEndObject();
-        });
-  }
-
   private void average(String name, AverageState average) throws IOException {
-    metadata.put(
-        Keys.AVERAGE + name,
-        Json.write(
-            json -> {
-              json.writeStartObject();
-              if (average.decay().isPresent()) {
-                json.writeNumberField("decay", average.decay().getAsDouble());
-              }
-              json.writeNumberField("updates", average.updates());
-              json.writeEndObject();
-            }));
+    metadata.put(Keys.AVERAGE + name, Documents.average(average));
     average
         .tensors()
         .forEach(

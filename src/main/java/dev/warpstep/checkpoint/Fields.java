@@ -93,6 +93,11 @@ final class Fields {
     return type.cast(value);
   }
 
+  /** Of what the fields say together. */
+  HeaderException refusal(RuntimeException cause) {
+    return new HeaderException(entry, cause.getMessage());
+  }
+
   private HeaderException wrong(String name, Object value) {
     return new HeaderException(entry, "has a wrong %s, %s".formatted(name, value));
   }

@@ -6,14 +6,14 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * One hostile file, for the fuzzer Jazzer, which is no dependency. With its jar, the test classes
- * and the libraries on the class path:
+ * One hostile file, for the fuzzer Jazzer, which is no dependency. With its jar, these classes and
+ * the libraries on the class path, compiled with {@code --release 22}, as Jazzer 0.24 wants them:
  *
  * <pre>{@code
  * java -Xmx256m -cp ... com.code_intelligence.jazzer.Jazzer
  *     --target_class=dev.warpstep.checkpoint.CheckpointFuzz
  *     --instrumentation_includes=dev.warpstep.checkpoint.**:com.fasterxml.jackson.core.**
- *     --keep_going=10 NEW_CORPUS src/test/resources/fuzz/checkpoint -max_total_time=600
+ *     --keep_going=10 NEW_CORPUS src/test/resources/fuzz/checkpoint -max_len=20000 -max_total_time=600
  * }</pre>
  *
  * <p>{@code -merge=1 src/test/resources/fuzz/checkpoint NEW_CORPUS} adds what it found to the
