@@ -77,6 +77,12 @@ final class Rooms {
                   .and(within("dev.warpstep.lr").negate())
                   .and(within("dev.warpstep.checkpoint").negate())),
           new Room(
+              "files of PyTorch know the façade and the exception of checkpoints alone",
+              within("dev.warpstep.checkpoint.torch"),
+              within("dev.warpstep")
+                  .and(FACADE.negate())
+                  .and(within("dev.warpstep.checkpoint").negate())),
+          new Room(
               "plan knows neither façade nor backends",
               within("dev.warpstep.plan"),
               within("dev.warpstep").and(within("dev.warpstep.plan").negate())),

@@ -82,6 +82,8 @@ class RoomsTest {
     "dev.warpstep.checkpoint, dev.warpstep.lr.SchedulerState",
     "dev.warpstep.checkpoint, java.lang.foreign.ValueLayout",
     "dev.warpstep.checkpoint.torch, dev.warpstep.checkpoint.AtomicFile",
+    "dev.warpstep.checkpoint.torch, dev.warpstep.checkpoint.CheckpointException",
+    "dev.warpstep.checkpoint.torch, java.lang.foreign.ValueLayout",
     "dev.warpstep.plan, dev.warpstep.plan.StepPlan.Tensor",
     "dev.warpstep.adapter.jcuda, dev.warpstep.Parameter",
     "dev.warpstep.adapter.jcuda, jcuda.Pointer",

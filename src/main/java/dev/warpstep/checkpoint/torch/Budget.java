@@ -3,19 +3,19 @@ package dev.warpstep.checkpoint.torch;
 import dev.warpstep.checkpoint.CheckpointException;
 
 /**
- * How much memory reading a file may take: twice its size and 8 MiB. A few bytes can describe
- * objects and tensors without end, so everything that is kept is charged before it is allocated, at
- * prices of a 64-bit JVM that are rounded up.
+ * How much memory reading a file may take: three and a half times its size and 6 MiB. A few bytes
+ * can describe objects and tensors without end, so everything that is kept is charged before it is
+ * allocated, at what it takes in a 64-bit JVM of up to 32 GB.
  */
 final class Budget {
-  private static final long FREE = 8L << 20;
+  private static final long FREE = 6L << 20;
 
   private final Source source;
   private long left;
 
   Budget(Source source) {
     this.source = source;
-    this.left = 2 * source.size() + FREE;
+    this.left = 3 * source.size() + source.size() / 2 + FREE;
   }
 
   /**
@@ -32,5 +32,10 @@ final class Budget {
           source.size());
     }
     left -= bytes;
+  }
+
+  /** Gives back what was taken for a while. */
+  void refund(long bytes) {
+    left += bytes;
   }
 }

@@ -102,11 +102,11 @@ final class GroupReader {
   }
 
   private void betas(Object value) throws IOException {
-    if (!(value instanceof PickleSequence pair) || pair.values().size() != 2) {
+    if (!(value instanceof PickleSequence pair) || pair.size() != 2) {
       throw source.refuse(where, "betas must be two numbers");
     }
-    settings.put(HyperParameter.BETA1, number("betas", pair.values().getFirst()));
-    settings.put(HyperParameter.BETA2, number("betas", pair.values().getLast()));
+    settings.put(HyperParameter.BETA1, number("betas", pair.get(0)));
+    settings.put(HyperParameter.BETA2, number("betas", pair.get(1)));
   }
 
   private double number(String key, Object value) throws IOException {
@@ -123,8 +123,9 @@ final class GroupReader {
     if (!(value instanceof PickleSequence sequence)) {
       throw source.refuse(where, "%s must be a list", key);
     }
-    List<T> list = new ArrayList<>(sequence.values().size());
-    for (Object element : sequence.values()) {
+    List<T> list = new ArrayList<>(sequence.size());
+    for (int i = 0; i < sequence.size(); i++) {
+      Object element = sequence.get(i);
       if (!type.isInstance(element)) {
         throw source.refuse(where, "%s must be a list of %s", key, type.getSimpleName());
       }

@@ -1,7 +1,6 @@
 package dev.warpstep.checkpoint.torch;
 
 import dev.warpstep.checkpoint.CheckpointException;
-import java.util.List;
 
 /** What a pickle would have Python look up and call, for the names of {@link Global} alone. */
 final class PickleCalls {
@@ -9,6 +8,7 @@ final class PickleCalls {
   private static final int MOST_DIMENSIONS = 64;
 
   private static final int LONGEST_KEY = 64;
+  private static final long[] NO_NUMBERS = {};
 
   private final Source source;
   private final String entry;
@@ -36,15 +36,6 @@ final class PickleCalls {
     return name.substring(0, Math.min(name.length(), 100)).replaceAll("\\p{Cntrl}", "?");
   }
 
-  /** Bytes that the result of a call takes: tensors have two numbers for each dimension. */
-  long bytes(Object arguments) {
-    return arguments instanceof PickleSequence tuple
-            && tuple.values().size() > 2
-            && tuple.values().get(2) instanceof PickleSequence shape
-        ? 96 + 16L * Math.min(shape.values().size(), MOST_DIMENSIONS)
-        : 96;
-  }
-
   /** What calling a global would give. */
   Object reduce(Object function, Object arguments) throws CheckpointException {
     if (!(function instanceof Global global)
@@ -52,30 +43,29 @@ final class PickleCalls {
         || tuple.isList()) {
       throw source.refuse(entry, "calls what is no function");
     }
-    List<Object> values = tuple.values();
     switch (global.kind()) {
       case ORDERED_DICT -> {
-        if (values.isEmpty()) {
+        if (tuple.size() == 0) {
           return new PickleDict();
         }
       }
       case COUNTER -> {
-        if (values.size() == 1 && values.getFirst() instanceof PickleDict dict) {
+        if (tuple.size() == 1 && tuple.get(0) instanceof PickleDict dict) {
           return dict;
         }
       }
       case SIZE -> {
-        if (values.size() == 1 && values.getFirst() instanceof PickleSequence sizes) {
+        if (tuple.size() == 1 && tuple.get(0) instanceof PickleSequence sizes) {
           return sizes;
         }
       }
       case TENSOR -> {
-        if (values.size() >= 6 && values.getFirst() instanceof PickledStorage storage) {
-          return tensor(storage, values);
+        if (tuple.size() >= 6 && tuple.get(0) instanceof PickledStorage storage) {
+          return tensor(storage, tuple);
         }
       }
       case PARAMETER -> {
-        if (values.size() == 3 && values.getFirst() instanceof PickledTensor tensor) {
+        if (tuple.size() == 3 && tuple.get(0) instanceof PickledTensor tensor) {
           return tensor;
         }
       }
@@ -84,7 +74,7 @@ final class PickleCalls {
     throw source.refuse(entry, "calls %s with arguments of another kind", global.kind());
   }
 
-  private PickledTensor tensor(PickledStorage storage, List<Object> arguments)
+  private PickledTensor tensor(PickledStorage storage, PickleSequence arguments)
       throws CheckpointException {
     long[] shape = numbers(arguments.get(2));
     long[] strides = numbers(arguments.get(3));
@@ -113,12 +103,12 @@ final class PickleCalls {
   }
 
   private long[] numbers(Object value) throws CheckpointException {
-    if (!(value instanceof PickleSequence sequence) || sequence.values().size() > MOST_DIMENSIONS) {
+    if (!(value instanceof PickleSequence sequence) || sequence.size() > MOST_DIMENSIONS) {
       throw source.refuse(entry, "has a tensor with no shape, or more than 64 dimensions");
     }
-    long[] numbers = new long[sequence.values().size()];
+    long[] numbers = sequence.size() == 0 ? NO_NUMBERS : new long[sequence.size()];
     for (int i = 0; i < numbers.length; i++) {
-      if (!(sequence.values().get(i) instanceof Long number) || number < 0) {
+      if (!(sequence.get(i) instanceof Long number) || number < 0) {
         throw source.refuse(entry, "has a tensor with a size or stride that is no count");
       }
       numbers[i] = number;
@@ -136,13 +126,13 @@ final class PickleCalls {
   /** What {@code ("storage", type, key, location, element count)} refers to. */
   PickledStorage storage(Object id) throws CheckpointException {
     if (id instanceof PickleSequence tuple
-        && tuple.values().size() == 5
-        && "storage".equals(tuple.values().get(0))
-        && tuple.values().get(1) instanceof Global global
+        && tuple.size() == 5
+        && "storage".equals(tuple.get(0))
+        && tuple.get(1) instanceof Global global
         && global.storage().isPresent()
-        && tuple.values().get(2) instanceof String key
+        && tuple.get(2) instanceof String key
         && key.length() <= LONGEST_KEY
-        && tuple.values().get(4) instanceof Long elementCount
+        && tuple.get(4) instanceof Long elementCount
         && elementCount >= 0) {
       return new PickledStorage(global.storage().get(), key, elementCount);
     }

@@ -5,19 +5,18 @@ import java.util.List;
 import java.util.Optional;
 
 /**
- * A dict of a pickle, in its order. Keys and values lie side by side in one list: a hash table
- * would need hash codes of whatever a pickle made a key, even of the dict itself, and several times
- * the memory.
+ * A dict of a pickle, in its order: keys and values side by side in one list. A hash table would
+ * need hash codes of whatever a pickle made a key, even of the dict itself, and several times the
+ * memory.
  */
 final class PickleDict {
   /** An entry. */
   record Item(Object key, Object value) {}
 
-  private final List<Object> keysAndValues = new ArrayList<>(0);
+  private final PickleSequence keysAndValues = PickleSequence.list();
 
-  void add(Object key, Object value) {
-    keysAndValues.add(key);
-    keysAndValues.add(value);
+  void add(List<Object> added) {
+    keysAndValues.append(added);
   }
 
   int size() {
@@ -43,7 +42,7 @@ final class PickleDict {
     List<String> names = new ArrayList<>();
     for (int i = 0; i < keysAndValues.size() && names.size() < 20; i += 2) {
       if (keysAndValues.get(i) instanceof String name) {
-        names.add(name);
+        names.add(name.substring(0, Math.min(name.length(), 100)));
       }
     }
     return names;

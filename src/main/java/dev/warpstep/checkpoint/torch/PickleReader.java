@@ -13,13 +13,17 @@ import java.util.List;
  * is one loop: no depth of nesting needs a deep stack.
  */
 final class PickleReader {
-  // Bytes of heap, with what lists waste by growing.
-  private static final int NUMBER_BYTES = 24;
-  private static final int TEXT_BYTES = 64;
-  private static final int COLLECTION_BYTES = 64;
-  private static final int ITEM_BYTES = 8;
+  // Bytes of heap.
+  private static final int NUMBER_BYTES = 16;
+  private static final int TEXT_BYTES = 44;
+  private static final int STORAGE_BYTES = 32;
+  private static final int SEQUENCE_BYTES = 40;
+  private static final int DICT_BYTES = 56;
+  private static final int TUPLE_ITEM_BYTES = 4;
+  private static final int ITEM_BYTES = 6; // a list grows by half of itself
 
   private static final int LONGEST_LINE = 256;
+  private static final int LONGEST_TEXT = 1 << 20;
 
   private final Source source;
   private final String entry;
@@ -80,8 +84,8 @@ final class PickleReader {
       case Opcode.BINUNICODE -> text(bytes.u32());
       case Opcode.SHORT_BINUNICODE -> text(bytes.u8());
       case Opcode.BINUNICODE8 -> text(bytes.i64());
-      case Opcode.EMPTY_DICT -> stack.push(new PickleDict(), COLLECTION_BYTES);
-      case Opcode.EMPTY_LIST -> stack.push(PickleSequence.list(), COLLECTION_BYTES);
+      case Opcode.EMPTY_DICT -> stack.push(new PickleDict(), DICT_BYTES);
+      case Opcode.EMPTY_LIST -> stack.push(PickleSequence.list(), SEQUENCE_BYTES);
       case Opcode.EMPTY_TUPLE -> tuple(List.of());
       case Opcode.TUPLE -> tuple(stack.popMark());
       case Opcode.TUPLE1 -> tuple(stack.pop(1));
@@ -103,16 +107,18 @@ final class PickleReader {
       }
       case Opcode.REDUCE -> {
         List<Object> call = stack.pop(2);
-        stack.push(calls.reduce(call.getFirst(), call.getLast()), calls.bytes(call.getLast()));
+        Object result = calls.reduce(call.getFirst(), call.getLast());
+        stack.push(result, result instanceof PickledTensor tensor ? tensor.bytes() : DICT_BYTES);
       }
       case Opcode.BUILD -> calls.build(stack.pop(), stack.peek());
-      case Opcode.BINPERSID -> stack.push(calls.storage(stack.pop()), NUMBER_BYTES);
+      case Opcode.BINPERSID -> stack.push(calls.storage(stack.pop()), STORAGE_BYTES);
       default -> throw source.refuse(entry, "has opcode 0x%02x, which is refused", opcode);
     }
   }
 
   private void number(long value) throws CheckpointException {
-    stack.push(value, NUMBER_BYTES);
+    // Java keeps the small ones.
+    stack.push(value, value == (byte) value ? 0 : NUMBER_BYTES);
   }
 
   private long twosComplement(int length) throws IOException {
@@ -128,13 +134,17 @@ final class PickleReader {
   }
 
   private void text(long length) throws IOException {
-    // Twice: the bytes, and the text that is made of them.
-    budget.charge(entry, length < 0 ? 0 : Math.min(length, bytes.remaining()));
-    stack.push(bytes.text(length), TEXT_BYTES + length);
+    if (length > LONGEST_TEXT) {
+      throw source.refuse(entry, "has a text of %d bytes, beyond %d", length, LONGEST_TEXT);
+    }
+    String text = bytes.text(length);
+    boolean wide = text.length() < length; // two bytes a character
+    stack.push(text, TEXT_BYTES + (wide ? 2L * text.length() : length));
   }
 
   private void tuple(List<Object> values) throws CheckpointException {
-    stack.push(PickleSequence.tuple(values), COLLECTION_BYTES + (long) ITEM_BYTES * values.size());
+    long size = SEQUENCE_BYTES + (long) TUPLE_ITEM_BYTES * values.size();
+    stack.push(PickleSequence.tuple(values), values.isEmpty() ? 0 : size);
   }
 
   private void append(List<Object> added) throws CheckpointException {
@@ -142,7 +152,7 @@ final class PickleReader {
       throw source.refuse(entry, "appends to what is no list");
     }
     budget.charge(entry, (long) ITEM_BYTES * added.size());
-    list.values().addAll(added);
+    list.append(added);
   }
 
   private void put(List<Object> keysAndValues) throws CheckpointException {
@@ -150,9 +160,7 @@ final class PickleReader {
       throw source.refuse(entry, "sets items of what is no dict, or a key without a value");
     }
     budget.charge(entry, (long) ITEM_BYTES * keysAndValues.size());
-    for (int i = 0; i < keysAndValues.size(); i += 2) {
-      dict.add(keysAndValues.get(i), keysAndValues.get(i + 1));
-    }
+    dict.add(keysAndValues);
   }
 
   private String line() throws IOException {

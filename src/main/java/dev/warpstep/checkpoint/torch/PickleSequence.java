@@ -1,35 +1,55 @@
 package dev.warpstep.checkpoint.torch;
 
-import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.List;
 
 /**
- * A list or tuple of a pickle. It has identity, not equality: a list may contain itself.
- *
- * @param values the elements
- * @param isList whether a pickle may append to it
+ * A list or tuple of a pickle. It has identity, not equality: a list may contain itself. A bare
+ * array, because a pickle has several tuples for each tensor.
  */
-record PickleSequence(List<Object> values, boolean isList) {
+final class PickleSequence {
+  /** The tuple of nothing, which every scalar's shape is. */
+  static final PickleSequence EMPTY = new PickleSequence(new Object[0], false);
+
+  private static final Object[] NOTHING = {};
+
+  private final boolean isList;
+  private Object[] values;
+  private int size;
+
+  private PickleSequence(Object[] values, boolean isList) {
+    this.values = values;
+    this.size = values.length;
+    this.isList = isList;
+  }
+
   static PickleSequence list() {
-    return new PickleSequence(new ArrayList<>(0), true);
+    return new PickleSequence(NOTHING, true);
   }
 
   static PickleSequence tuple(List<Object> values) {
-    return new PickleSequence(List.copyOf(values), false);
+    return values.isEmpty() ? EMPTY : new PickleSequence(values.toArray(), false);
   }
 
-  @Override
-  public boolean equals(Object other) {
-    return this == other;
+  /** Whether a pickle may append to it. */
+  boolean isList() {
+    return isList;
   }
 
-  @Override
-  public int hashCode() {
-    return System.identityHashCode(this);
+  void append(List<Object> added) {
+    if (values.length < size + added.size()) {
+      values = Arrays.copyOf(values, Math.max(size + added.size(), size + (size >> 1)));
+    }
+    for (Object value : added) {
+      values[size++] = value;
+    }
   }
 
-  @Override
-  public String toString() {
-    return isList ? "list" : "tuple";
+  int size() {
+    return size;
+  }
+
+  Object get(int index) {
+    return values[index];
   }
 }

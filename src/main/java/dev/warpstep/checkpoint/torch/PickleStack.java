@@ -9,7 +9,7 @@ final class PickleStack {
   /** Python's own pickler stops near this depth. */
   private static final int MOST_MARKS = 1_000;
 
-  private static final int SLOT_BYTES = 8;
+  private static final int SLOT_BYTES = 6 /* a list grows by half of itself */;
 
   private final Source source;
   private final String entry;

@@ -63,6 +63,11 @@ final class PickledTensor {
     return Math.addExact(last, 1);
   }
 
+  /** What it takes of the heap. */
+  long bytes() {
+    return 32 + (shape.length == 0 ? 0 : 2 * (16 + 8L * shape.length));
+  }
+
   /** Whether the elements lie in row-major order without gaps. */
   boolean isContiguous() {
     long expected = 1;

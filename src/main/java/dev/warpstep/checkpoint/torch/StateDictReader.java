@@ -31,7 +31,7 @@ final class StateDictReader {
    */
   TorchState read(PickleDict dict) throws IOException {
     if (!(dict.get("param_groups").orElseThrow() instanceof PickleSequence sequence)
-        || sequence.values().isEmpty()) {
+        || sequence.size() == 0) {
       throw source.refuse("param_groups", "must be a list of groups");
     }
     Optional<StochasticRounding> rounding = RoundingEntry.read(source, dict);
@@ -41,14 +41,13 @@ final class StateDictReader {
     List<DroppedSetting> dropped = new ArrayList<>();
     Map<Long, String> numbered = new HashMap<>();
     Set<String> seen = new HashSet<>();
-    for (Object value : sequence.values()) {
-      int index = groups.size();
-      GroupReader group = GroupReader.read(source, loader, index, value);
+    for (int index = 0; index < sequence.size(); index++) {
+      GroupReader group = GroupReader.read(source, loader, index, sequence.get(index));
       if (kind == null) {
         kind =
             expectation.optimizer().isPresent() ? expectation.optimizer().get() : group.optimizer();
       }
-      List<String> members = members(index, sequence.values().size(), group);
+      List<String> members = members(index, sequence.size(), group);
       for (int i = 0; i < members.size(); i++) {
         if (!seen.add(members.get(i))
             || numbered.put(group.parameters().get(i), members.get(i)) != null) {

@@ -18,7 +18,14 @@ import java.util.List;
  * by element.
  */
 final class TensorLoader {
-  private static final int TENSOR_BYTES = 512;
+  /** Of a tensor besides its values, with the maps that it is in. */
+  private static final int TENSOR_BYTES = 320;
+
+  /** Tensors up to here share memory: each piece of native memory has a price of its own. */
+  private static final int SMALL = 4 << 10;
+
+  private static final int SLAB = 64 << 10;
+
   private static final int DENSE = 8;
 
   private final Source source;
@@ -26,6 +33,7 @@ final class TensorLoader {
   private final Budget budget;
   private final boolean swapped;
   private final Arena arena = Arena.ofAuto();
+  private MemorySegment shared = MemorySegment.NULL;
 
   /**
    * @param order of the file's numbers
@@ -96,24 +104,41 @@ final class TensorLoader {
     if (elements > source.size() * DENSE) {
       throw source.refuse(what, "has %d elements, more than the file could hold", elements);
     }
-    budget.charge(what, elements * elementBytes + TENSOR_BYTES);
-    MemorySegment values = arena.allocate(elements * elementBytes, Double.BYTES);
+    budget.charge(what, TENSOR_BYTES);
+    MemorySegment values = allocate(what, elements * elementBytes);
     long start = record.offset() + tensor.offset() * elementBytes;
     if (elements > 0) {
       if (tensor.isContiguous()) {
         source.read(values, start);
       } else if (tensor.span() / DENSE <= elements) {
+        long spanBytes = tensor.span() * elementBytes;
+        budget.charge(what, spanBytes);
         try (Arena span = Arena.ofConfined()) {
-          MemorySegment all = span.allocate(tensor.span() * elementBytes, Double.BYTES);
+          MemorySegment all = span.allocate(spanBytes, Double.BYTES);
           source.read(all, start);
           gather(tensor, values, (from, to) -> to.copyFrom(all.asSlice(from, to.byteSize())));
         }
+        budget.refund(spanBytes);
       } else {
         gather(tensor, values, (from, to) -> source.read(to, start + from));
       }
       swap(values, elementBytes);
     }
     return values;
+  }
+
+  private MemorySegment allocate(String what, long bytes) throws CheckpointException {
+    if (bytes > SMALL) {
+      budget.charge(what, bytes);
+      return arena.allocate(bytes, Double.BYTES);
+    }
+    if (shared.byteSize() < bytes) {
+      budget.charge(what, SLAB);
+      shared = arena.allocate(SLAB, Double.BYTES);
+    }
+    MemorySegment piece = shared.asSlice(0, bytes);
+    shared = shared.asSlice(Math.min(bytes + 7 & -8, shared.byteSize()));
+    return piece;
   }
 
   /** Copies an element from so many bytes after the view's first. */

@@ -29,7 +29,8 @@ import java.util.Optional;
  * <p>Nothing in a file is executed, and no class is looked up. Every byte is covered by a checksum
  * or compared with the zip file's directory. Reading takes at most four times the file's size and
  * 16 MiB of memory, native memory of the tensors included; of what PyTorch writes, the state itself
- * and some 64 KiB, and for a tensor that is not in row-major order eight times that one.
+ * and for each array some 600 bytes while reading; for an array that is not in row-major order up
+ * to eight times its size.
  */
 public final class TorchReader {
   private static final int SUPPORTED_VERSION = 10;
