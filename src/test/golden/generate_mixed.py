@@ -83,7 +83,7 @@ RULES = {
     "sgd": ("SGD", {"lr": 0.01}),
     "sgd_momentum": ("SGD", {"lr": 0.01, "momentum": 0.9, "weight_decay": 0.01}),
     "rmsprop": ("RMSprop", {"lr": 0.003}),
-    "rmsprop_centered_momentum": ("RMSprop", {"lr": 0.003, "centered": True, "momentum": 0.9}),
+    "rmsprop_momentum": ("RMSprop", {"lr": 0.003, "momentum": 0.9}),
     "adam": ("Adam", {"lr": 0.01}),
     "adamw": ("AdamW", {"lr": 0.01, "weight_decay": 0.1}),
     "adamw_amsgrad": ("AdamW", {"lr": 0.01, "weight_decay": 0.1, "amsgrad": True}),
@@ -125,13 +125,14 @@ def sequence(name, rule, **rest):
 
 
 def sequences():
+    """None is centered: PyTorch's variance of 16-bit averages soon is negative, and its root NaN."""
     scaled = {"scaler": SCALER, "inject": OVERFLOWS}
     for rule in ("sgd_momentum", "rmsprop", "adam"):
         yield sequence("plain", rule)
     for rule in ("sgd_momentum", "adamw"):
         yield sequence("scaler", rule, **scaled)
     yield sequence("scaler_odd", "adam", scaler=ODD_SCALER, inject=OVERFLOWS)
-    for rule in ("sgd", "rmsprop_centered_momentum", "adam"):
+    for rule in ("sgd", "rmsprop_momentum", "adam"):
         yield sequence("max_norm", rule, max_norm=1.0)
     yield sequence("clip_value", "adamw", clip_value=0.25)
     yield sequence("ema_0.999", "adam", average=0.999)
@@ -401,6 +402,7 @@ class Run:
             yield line
             if skipped:
                 continue
+            assert all(value.isfinite().all() for value in way.values()), (self.case.name, step)
             yield from (f"after {step}", *recorded(way))
             if average:
                 with torch.no_grad():

@@ -1,6 +1,11 @@
 package dev.warpstep.rules;
 
+import dev.warpstep.Adam;
+import dev.warpstep.AdamW;
 import dev.warpstep.HyperParameter;
+import dev.warpstep.Optimizer;
+import dev.warpstep.RMSprop;
+import dev.warpstep.SGD;
 import dev.warpstep.golden.GoldenCase.Options;
 import dev.warpstep.golden.GoldenCase.TypedValue;
 import dev.warpstep.golden.GoldenCases;
@@ -21,6 +26,17 @@ final class GoldenSettings {
       GoldenCases.OPTIMIZERS.stream().collect(Collectors.toMap(o -> o, GoldenSettings::defaults));
 
   private GoldenSettings() {}
+
+  /** A builder of the optimizer with PyTorch's name. */
+  static Optimizer.Builder<?, ?> builder(String optimizer) {
+    return switch (optimizer) {
+      case "SGD" -> SGD.builder();
+      case "RMSprop" -> RMSprop.builder();
+      case "Adam" -> Adam.builder();
+      case "AdamW" -> AdamW.builder();
+      default -> throw new IllegalArgumentException(optimizer);
+    };
+  }
 
   /** The hyper-parameter with PyTorch's name. */
   static HyperParameter key(String name) {

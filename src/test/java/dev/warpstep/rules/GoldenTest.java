@@ -2,16 +2,12 @@ package dev.warpstep.rules;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
-import dev.warpstep.Adam;
-import dev.warpstep.AdamW;
 import dev.warpstep.Device;
 import dev.warpstep.HyperParameter;
 import dev.warpstep.Optimizer;
 import dev.warpstep.ParamGroup;
 import dev.warpstep.Parameter;
 import dev.warpstep.ParameterState;
-import dev.warpstep.RMSprop;
-import dev.warpstep.SGD;
 import dev.warpstep.golden.GoldenCase;
 import dev.warpstep.golden.GoldenCase.Change;
 import dev.warpstep.golden.GoldenCase.Dtype;
@@ -33,23 +29,27 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.DynamicTest;
 import org.junit.jupiter.api.TestFactory;
 
-/** The façade on the CPU against PyTorch's fp32 trajectories, parameters and state. */
+/** The façade on the CPU against PyTorch's fp32 and fp64 trajectories, parameters and state. */
 class GoldenTest {
   private static Device device;
 
   /**
-   * How far two fp32 computations of one trajectory may be apart, as in {@code numpy.allclose}:
-   * each takes its own roundings, some ten of 2<sup>-24</sup> in a step, and gradients may depend
-   * on the parameters. After few steps the smaller of two bounds holds, so that neither small nor
-   * large values hide behind the other's tolerance.
+   * How far two computations of one trajectory may be apart, as in {@code numpy.allclose}: each
+   * takes its own roundings, some ten of 2<sup>-24</sup> in a step, of 2<sup>-53</sup> in fp64, and
+   * gradients may depend on the parameters. After few steps the smaller of two bounds holds, so
+   * that neither small nor large values hide behind the other's tolerance.
    */
-  private record Tolerance(boolean fewSteps) {
-    static Tolerance afterSteps(int steps) {
-      return new Tolerance(steps <= 7);
+  private record Tolerance(double unit, boolean fewSteps) {
+    static Tolerance afterSteps(Dtype dtype, int steps) {
+      return new Tolerance(dtype == Dtype.FLOAT32 ? 1 : 0x1p-29, steps <= 7);
     }
 
     /** Of {@code count} values that add up to {@code magnitude}. */
     double of(double magnitude, int count) {
+      return unit * atFp32(magnitude, count);
+    }
+
+    private double atFp32(double magnitude, int count) {
       return fewSteps
           ? Math.min(1e-6 * count + 1e-5 * magnitude, 1e-5 * count + 1e-6 * magnitude)
           : 1e-4 * count + 1e-3 * magnitude;
@@ -68,8 +68,17 @@ class GoldenTest {
 
   @TestFactory
   Stream<DynamicTest> followsPyTorchInFloat() {
+    return trajectories(Dtype.FLOAT32);
+  }
+
+  @TestFactory
+  Stream<DynamicTest> followsPyTorchInDouble() {
+    return trajectories(Dtype.FLOAT64);
+  }
+
+  private static Stream<DynamicTest> trajectories(Dtype dtype) {
     return GoldenCases.OPTIMIZERS.stream()
-        .flatMap(optimizer -> GoldenCases.of(optimizer, Dtype.FLOAT32).stream())
+        .flatMap(optimizer -> GoldenCases.of(optimizer, dtype).stream())
         .map(
             golden ->
                 DynamicTest.dynamicTest(
@@ -90,7 +99,8 @@ class GoldenTest {
                     optimizer,
                     () -> {
                       try (Parameter parameter = Parameter.of("any", new float[1]);
-                          Optimizer built = builder(optimizer).build(device, List.of(parameter))) {
+                          Optimizer built =
+                              GoldenSettings.builder(optimizer).build(device, List.of(parameter))) {
                         assertEquals(
                             withoutClassSwitch(GoldenSettings.defaults(optimizer)),
                             withoutClassSwitch(built.defaults()));
@@ -107,21 +117,10 @@ class GoldenTest {
     return visible;
   }
 
-  private static Optimizer.Builder<?, ?> builder(String optimizer) {
-    return switch (optimizer) {
-      case "SGD" -> SGD.builder();
-      case "RMSprop" -> RMSprop.builder();
-      case "Adam" -> Adam.builder();
-      case "AdamW" -> AdamW.builder();
-      default -> throw new AssertionError(optimizer);
-    };
-  }
-
   /** One case. */
   private static final class Run implements AutoCloseable {
     private final GoldenCase golden;
-    private final List<float[]> values = new ArrayList<>();
-    private final List<Parameter> parameters = new ArrayList<>();
+    private final List<GoldenTensor> tensors = new ArrayList<>();
     private final Optimizer optimizer;
 
     Run(GoldenCase golden) {
@@ -130,16 +129,15 @@ class GoldenTest {
       golden.groups().forEach(group -> members.add(new ArrayList<>()));
       for (int t = 0; t < golden.tensors().size(); t++) {
         GoldenCase.Tensor tensor = golden.tensors().get(t);
-        values.add(golden.inputs().initialFloats(t, tensor.size()));
-        parameters.add(Parameter.of("tensor" + t, values.get(t)));
-        members.get(tensor.group()).add(parameters.get(t));
+        tensors.add(GoldenTensor.of(golden.dtype(), golden.inputs(), t, tensor.size()));
+        members.get(tensor.group()).add(tensors.get(t).parameter());
       }
       ParamGroup[] groups = new ParamGroup[members.size()];
       for (int g = 0; g < groups.length; g++) {
         groups[g] = ParamGroup.of(members.get(g));
         GoldenSettings.named(golden.groups().get(g)).forEach(groups[g]::set);
       }
-      optimizer = builder(golden.optimizer()).build(device, groups);
+      optimizer = GoldenSettings.builder(golden.optimizer()).build(device, groups);
     }
 
     void check() {
@@ -173,30 +171,29 @@ class GoldenTest {
     }
 
     private void setGradients(int step) {
-      for (int t = 0; t < parameters.size(); t++) {
+      for (int t = 0; t < tensors.size(); t++) {
+        Parameter parameter = tensors.get(t).parameter();
         if (golden.hasGradient(t, step)) {
-          parameters
-              .get(t)
-              .gradient(golden.inputs().gradient(golden.gradient(), t, step, values.get(t)));
+          parameter.gradient(tensors.get(t).gradient(golden, step));
         } else {
-          parameters.get(t).clearGradient();
+          parameter.clearGradient();
         }
       }
     }
 
     private void compare(Snapshot snapshot) {
       Map<Parameter, ParameterState> states = optimizer.state();
-      for (int t = 0; t < parameters.size(); t++) {
+      for (int t = 0; t < tensors.size(); t++) {
         TensorValues recorded = snapshot.tensors().get(t);
         String where = "tensor %d after step %d: ".formatted(t, snapshot.step());
-        Tolerance tolerance = Tolerance.afterSteps(snapshot.step());
-        close(recorded.parameter(), values.get(t), tolerance, where + "parameter");
-        ParameterState state = states.get(parameters.get(t));
+        Tolerance tolerance = Tolerance.afterSteps(golden.dtype(), snapshot.step());
+        close(recorded.parameter(), tensors.get(t).toDoubles(), tolerance, where + "parameter");
+        ParameterState state = states.get(tensors.get(t).parameter());
         if (state == null) {
           assertEquals(Set.of(), recorded.state().keySet(), where);
           continue;
         }
-        List<Long> shape = parameters.get(t).shape();
+        List<Long> shape = tensors.get(t).parameter().shape();
         Set<String> names = new HashSet<>(state.tensors().keySet());
         state.step().ifPresent(step -> names.add("step"));
         assertEquals(recorded.state().keySet(), names, where);
@@ -211,13 +208,13 @@ class GoldenTest {
                         where + name);
                   } else {
                     assertEquals(shape, state.tensor(name).shape(), where + name);
-                    close(expected, state.tensor(name).toArray(), tolerance, where + name);
+                    close(expected, state.tensor(name).toDoubleArray(), tolerance, where + name);
                   }
                 });
       }
     }
 
-    private static void close(Values recorded, float[] actual, Tolerance tolerance, String what) {
+    private static void close(Values recorded, double[] actual, Tolerance tolerance, String what) {
       assertEquals(recorded.size(), actual.length, what);
       int[] elements = GoldenInputs.sampleIndices(actual.length);
       for (int i = 0; i < elements.length; i++) {
@@ -234,7 +231,7 @@ class GoldenTest {
               sums -> {
                 double sum = 0;
                 double ofMagnitudes = 0;
-                for (float value : actual) {
+                for (double value : actual) {
                   sum += value;
                   ofMagnitudes += Math.abs(value);
                 }
