@@ -10,8 +10,8 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 
 /**
- * What cuBLAS has goes through it, {@code scal} and {@code axpy}, the rest through a kernel for each
- * operation; all tensor by tensor. Needs libcublas.so.12.
+ * What cuBLAS has goes through it, {@code scal} and {@code axpy}, the rest through a kernel for
+ * each operation; all tensor by tensor. Needs libcublas.so.12.
  */
 final class CublasPasses extends PerTensorPasses {
   private final cublasHandle handle = new cublasHandle();

@@ -19,8 +19,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * A {@link FullStep}: scale, clip, update, average, zero. The step zeroes the gradients, so they are
- * filled before each, untimed.
+ * A {@link FullStep}: scale, clip, update, average, zero. The step zeroes the gradients, so they
+ * are filled before each, untimed.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

@@ -17,9 +17,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * One launch of a kernel with twelve arguments through JCuda, as its users write it; beside it, {@link
- * LaunchOverheadBenchmark} has the same for one packed argument through JCuda and through Panama,
- * and for a graph. On the software driver the launch only returns.
+ * One launch of a kernel with twelve arguments through JCuda, as its users write it; beside it,
+ * {@link LaunchOverheadBenchmark} has the same for one packed argument through JCuda and through
+ * Panama, and for a graph. On the software driver the launch only returns.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

@@ -6,8 +6,8 @@ import dev.warpstep.cli.bench.Samples;
 
 /**
  * What the time of an operation means in terms of memory: before each iteration it times a copy and
- * a stream of four reads and three writes, and during it the place's own clock runs, on CUDA that of
- * the device.
+ * a stream of four reads and three writes, and during it the place's own clock runs, on CUDA that
+ * of the device.
  */
 final class Meter implements AutoCloseable {
   private static final int SAMPLES = 5;

@@ -25,8 +25,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What clipping by the norm of all gradients adds to a step of AdamW: another read of the gradients,
- * 4 bytes per parameter on top of 28.
+ * What clipping by the norm of all gradients adds to a step of AdamW: another read of the
+ * gradients, 4 bytes per parameter on top of 28.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)

@@ -86,8 +86,7 @@ public final class PairedRun {
   private record Case(Rule rule, Model model, int threads, int pairs) {
     void probe(Memory memory) {
       try (CpuPlace place = new CpuPlace(threads);
-          DecayedState state =
-              DecayedState.of(place, rule, model.shape(), memory, Rows.NORMAL);
+          DecayedState state = DecayedState.of(place, rule, model.shape(), memory, Rows.NORMAL);
           StreamProbe probe =
               new StreamProbe(place.newBackend(), model.shape().sizes(), memory == Memory.HEAP)) {
         PairedRun run = run(state, probe).measure();
@@ -112,8 +111,7 @@ public final class PairedRun {
 
     void decayed(Rows rows) {
       try (CpuPlace place = new CpuPlace(threads);
-          DecayedState decayed =
-              DecayedState.of(place, rule, model.shape(), Memory.NATIVE, rows);
+          DecayedState decayed = DecayedState.of(place, rule, model.shape(), Memory.NATIVE, rows);
           DecayedState normal =
               DecayedState.of(place, rule, model.shape(), Memory.NATIVE, Rows.NORMAL)) {
         PairedRun run = run(decayed, normal.fused()).measure();
@@ -136,7 +134,9 @@ public final class PairedRun {
           .put("samples", samples.count())
           .put("steps_per_sample", model.shape().stepsPerSample())
           .put("parameters", model.shape().parameterCount())
-          .put("bytes_per_parameter", run.contenders[side].bytesPerStep() / model.shape().parameterCount())
+          .put(
+              "bytes_per_parameter",
+              run.contenders[side].bytesPerStep() / model.shape().parameterCount())
           .put("allocated_bytes_per_step", allocated.median() / model.shape().stepsPerSample())
           .put("allocated_bytes_at_most", (long) allocated.quantile(1))
           .print();

@@ -25,9 +25,9 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * What a step costs the host besides the update, by the number of tensors and what changed since the
- * last one. Tensors have 16 elements, so that the update itself is little. On CUDA the device works
- * meanwhile, and on the software driver it does not work at all.
+ * What a step costs the host besides the update, by the number of tensors and what changed since
+ * the last one. Tensors have 16 elements, so that the update itself is little. On CUDA the device
+ * works meanwhile, and on the software driver it does not work at all.
  */
 @State(Scope.Thread)
 @BenchmarkMode(Mode.AverageTime)

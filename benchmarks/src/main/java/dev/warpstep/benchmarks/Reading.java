@@ -7,8 +7,8 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * What an iteration's time means. JMH's own table shows the sums over the iterations, the lines that
- * {@link Jmh} prints show the means.
+ * What an iteration's time means. JMH's own table shows the sums over the iterations, the lines
+ * that {@link Jmh} prints show the means.
  */
 @State(Scope.Thread)
 @AuxCounters(AuxCounters.Type.EVENTS)

@@ -48,7 +48,10 @@ public class StepBenchmark {
   @Param({"cpu:1", "cpu:2"})
   String device;
 
-  /** Unfused: on the CPU {@code unfused}; on CUDA {@code per tensor}, {@code foreach}, {@code cublas}. */
+  /**
+   * Unfused: on the CPU {@code unfused}; on CUDA {@code per tensor}, {@code foreach}, {@code
+   * cublas}.
+   */
   @Param({"fused", "unfused"})
   String way;
 
