@@ -32,8 +32,13 @@ public final class JsonLine {
     return this;
   }
 
-  /** Adds a number with six significant digits. */
+  /**
+   * Adds a number with six significant digits; JSON has none that is not finite, nor has the line.
+   */
   public JsonLine put(String key, double number) {
+    if (!Double.isFinite(number)) {
+      return this;
+    }
     fields.put(key, String.format(Locale.ROOT, "%.6g", number));
     return this;
   }
