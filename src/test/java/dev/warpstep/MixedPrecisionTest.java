@@ -7,6 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.warpstep.backend.ElementType;
+import dev.warpstep.backend.bindings.WarpstepPlan;
 import dev.warpstep.rules.RuleUnderTest;
 import dev.warpstep.rules.RulesUnderTest;
 import java.lang.foreign.MemorySegment;
@@ -418,6 +420,14 @@ class MixedPrecisionTest {
               + " rounding",
           () -> single.loadStateDict(rounding));
     }
+  }
+
+  @Test
+  void typesHaveTheCodesOfTheKernels() {
+    assertEquals(WarpstepPlan.WS_FLOAT32(), ElementType.FLOAT32.code());
+    assertEquals(WarpstepPlan.WS_FLOAT16(), ElementType.FLOAT16.code());
+    assertEquals(WarpstepPlan.WS_BFLOAT16(), ElementType.BFLOAT16.code());
+    assertEquals(WarpstepPlan.WS_FLOAT64(), ElementType.FLOAT64.code());
   }
 
   @Test

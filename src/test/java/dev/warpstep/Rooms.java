@@ -77,11 +77,9 @@ final class Rooms {
                   .and(within("dev.warpstep.lr").negate())
                   .and(within("dev.warpstep.checkpoint").negate())),
           new Room(
-              "files of PyTorch know the façade and the exception of checkpoints alone",
+              "files of PyTorch know no schedules",
               within("dev.warpstep.checkpoint.torch"),
-              within("dev.warpstep")
-                  .and(FACADE.negate())
-                  .and(within("dev.warpstep.checkpoint").negate())),
+              within("dev.warpstep.lr")),
           new Room(
               "plan knows neither façade nor backends",
               within("dev.warpstep.plan"),

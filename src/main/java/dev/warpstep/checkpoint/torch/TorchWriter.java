@@ -3,12 +3,11 @@ package dev.warpstep.checkpoint.torch;
 import dev.warpstep.Optimizer;
 import dev.warpstep.ParamGroup;
 import dev.warpstep.StateDict;
+import dev.warpstep.checkpoint.AtomicFile;
 import dev.warpstep.checkpoint.CheckpointException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.channels.WritableByteChannel;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Collections;
 import java.util.List;
 import java.util.OptionalDouble;
@@ -57,17 +56,7 @@ public final class TorchWriter {
 
   private static void save(Path file, StateDict stateDict, List<OptionalDouble> initialLrs)
       throws CheckpointException {
-    TorchFile content = TorchFile.of(file, stateDict, initialLrs);
-    try (FileChannel channel =
-        FileChannel.open(
-            file,
-            StandardOpenOption.CREATE,
-            StandardOpenOption.TRUNCATE_EXISTING,
-            StandardOpenOption.WRITE)) {
-      content.write(channel);
-    } catch (IOException e) {
-      throw new CheckpointException(file, "write", e);
-    }
+    AtomicFile.write(file, TorchFile.of(file, stateDict, initialLrs)::write);
   }
 
   /**
