@@ -95,7 +95,7 @@ final class HeaderReader {
   }
 
   private void readMetadata(JsonParser json) throws IOException {
-    String key = json.currentName();
+    String key = Json.unicode(json.currentName());
     json.nextToken();
     String value = text(json);
     allowance.chargeMetadata(key, value);
@@ -105,7 +105,7 @@ final class HeaderReader {
   }
 
   private void readTensor(JsonParser json) throws IOException {
-    String name = json.currentName();
+    String name = Json.unicode(json.currentName());
     allowance.chargeTensor(name);
     expect(json.nextToken(), JsonToken.START_OBJECT);
     String dtype = null;
@@ -132,7 +132,7 @@ final class HeaderReader {
 
   private static String text(JsonParser json) throws IOException {
     expect(json.currentToken(), JsonToken.VALUE_STRING);
-    return json.getText();
+    return Json.unicode(json.getText());
   }
 
   private static <T> T once(String name, String field, T before, T value) throws HeaderException {

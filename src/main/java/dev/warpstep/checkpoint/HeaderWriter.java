@@ -27,14 +27,14 @@ final class HeaderWriter {
       json.writeStringField(Keys.VERSION, Header.CURRENT_VERSION);
       json.writeStringField(Keys.CHECKSUM, Checksum.NONE);
       for (Map.Entry<String, String> entry : header.metadata().entrySet()) {
-        json.writeStringField(unicode(entry.getKey()), unicode(entry.getValue()));
+        json.writeStringField(Json.unicode(entry.getKey()), Json.unicode(entry.getValue()));
       }
       for (Map.Entry<String, String> checksum : checksums.entrySet()) {
         json.writeStringField(Keys.TENSOR_CHECKSUM + checksum.getKey(), checksum.getValue());
       }
       json.writeEndObject();
       for (Map.Entry<String, Header.Tensor> tensor : header.tensors().entrySet()) {
-        writeTensor(json, unicode(tensor.getKey()), tensor.getValue());
+        writeTensor(json, Json.unicode(tensor.getKey()), tensor.getValue());
       }
       json.writeEndObject();
     }
@@ -68,13 +68,5 @@ final class HeaderWriter {
     json.writeNumber(tensor.begin() + tensor.sizeBytes());
     json.writeEndArray();
     json.writeEndObject();
-  }
-
-  /** Half of a surrogate pair is no Unicode, and no reader takes it. */
-  private static String unicode(String text) throws HeaderException {
-    if (!StandardCharsets.UTF_8.newEncoder().canEncode(text)) {
-      throw new HeaderException(text, "is no valid Unicode");
-    }
-    return text;
   }
 }

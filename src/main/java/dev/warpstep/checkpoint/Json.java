@@ -84,7 +84,7 @@ final class Json {
       throws IOException {
     Map<String, Object> object = new LinkedHashMap<>();
     while (json.nextToken() == JsonToken.FIELD_NAME) {
-      String name = json.currentName();
+      String name = unicode(json.currentName());
       allowance.chargeText(name);
       json.nextToken();
       if (object.putIfAbsent(name, value(json, allowance)) != null) {
@@ -108,7 +108,7 @@ final class Json {
         return list;
       }
       case VALUE_STRING -> {
-        String text = json.getText();
+        String text = unicode(json.getText());
         allowance.chargeText(text);
         return text;
       }
@@ -120,6 +120,23 @@ final class Json {
       }
       default -> throw new HeaderException("must not have " + json.currentToken());
     }
+  }
+
+  /**
+   * The text, if it has no half of a surrogate pair, which JSON can escape and UTF-8 cannot hold.
+   *
+   * @throws HeaderException if it has one
+   */
+  static String unicode(String text) throws HeaderException {
+    int width;
+    for (int i = 0; i < text.length(); i += width) {
+      int codePoint = text.codePointAt(i);
+      width = Character.charCount(codePoint);
+      if (width == 1 && Character.isSurrogate((char) codePoint)) {
+        throw new HeaderException(text, "is no valid Unicode");
+      }
+    }
+    return text;
   }
 
   /** The integer that a parser is at. */

@@ -26,6 +26,9 @@ public final class CheckpointFuzz {
     try {
       FILE = Files.createTempFile("warpstep-fuzz", null);
       FILE.toFile().deleteOnExit();
+      // Loads the classes, which the fuzzer instruments then: that takes memory, too.
+      CheckpointFile.save(FILE, Samples.everything(1, 1));
+      CheckpointFile.load(FILE);
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
