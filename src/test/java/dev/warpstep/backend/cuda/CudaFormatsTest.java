@@ -80,17 +80,19 @@ class CudaFormatsTest {
                 DynamicTest.dynamicTest(
                     FORMATS.get(f).toString(),
                     () -> {
-                      for (int c = 0; c < combinations.size(); c++) {
-                        RuleUnderTest rule = rules.get((f + c) % rules.size());
-                        compare(rule, FORMATS.get(f), combinations.get(c));
+                      try (Device cpu = Device.cpu(2);
+                          Device cuda = Device.cuda()) {
+                        for (int c = 0; c < combinations.size(); c++) {
+                          RuleUnderTest rule = rules.get((f + c) % rules.size());
+                          compare(rule, FORMATS.get(f), combinations.get(c), cpu, cuda);
+                        }
                       }
                     }));
   }
 
-  private static void compare(RuleUnderTest rule, Format format, Set<Feature> features) {
-    try (Device cpu = Device.cpu(2);
-        Device cuda = Device.cuda();
-        FormatTwins twins = new FormatTwins(rule, List.of(format), SEED, cpu, cuda);
+  private static void compare(
+      RuleUnderTest rule, Format format, Set<Feature> features, Device cpu, Device cuda) {
+    try (FormatTwins twins = new FormatTwins(rule, List.of(format), SEED, cpu, cuda);
         StepFeatures onCpu = new StepFeatures(features, twins.cpu());
         StepFeatures onCuda = new StepFeatures(features, twins.cuda())) {
       for (int step = 0; step < 3; step++) {
