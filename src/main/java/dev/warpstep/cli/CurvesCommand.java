@@ -81,6 +81,7 @@ final class CurvesCommand implements Callable<Integer> {
             experiment,
             RECIPES,
             List.of(),
+            List.of(),
             new LossPicture("y = x² + 0.1 noise, lr 0.01", "loss of the batch")
                 .range(0, LARGEST_LOSS_SHOWN),
             Integer.MAX_VALUE);

@@ -80,20 +80,57 @@ record Experiment(
               placement::fetchValues);
       Training unfusedTraining =
           new Training(this, unfusedNetwork, () -> {}, unfused::step, () -> {});
-      SplittableRandom random = new SplittableRandom(seed);
-      int[] order = IntStream.range(0, samples.count()).toArray();
-      for (int epoch = 0; epoch < epochs; epoch++) {
-        shuffle(order, random);
-        for (int begin = 0; begin < order.length; begin += batch) {
-          int end = (int) Math.min(order.length, (long) begin + batch);
-          progress.step(fusedTraining.step(order, begin, end));
-          unfusedTraining.step(order, begin, end);
-        }
-      }
+      forEachBatch(
+          (order, begin, end) -> {
+            progress.step(fusedTraining.step(order, begin, end));
+            unfusedTraining.step(order, begin, end);
+          });
       Comparison comparison =
           new Comparison(recipe.name(), fusedTraining.outcome(), unfusedTraining.outcome());
       progress.end(comparison.fused().finalLoss());
       return comparison;
+    }
+  }
+
+  /** Trains with the library's optimizer of a recipe, the weights in a format. */
+  Outcome train(Recipe recipe, WeightFormat format, Device device, Progress.Run progress) {
+    Network trained = network.get();
+    try (Placement placement = new Placement(trained.tensors(), device, format.dtype());
+        Optimizer optimizer =
+            format
+                .configure(recipe.fused().builder(), seed)
+                .build(device, placement.parameters())) {
+      placement.fetchValues(); // rounded
+      Training training =
+          new Training(
+              this,
+              trained,
+              placement::sendGradients,
+              () -> {
+                optimizer.step();
+                device.synchronize();
+              },
+              placement::fetchValues);
+      forEachBatch((order, begin, end) -> progress.step(training.step(order, begin, end)));
+      Outcome outcome = training.outcome();
+      progress.endFused(outcome.finalLoss());
+      return outcome;
+    }
+  }
+
+  /** Something to do with the samples in a range of an order. */
+  private interface BatchConsumer {
+    void accept(int[] order, int begin, int end);
+  }
+
+  private void forEachBatch(BatchConsumer consumer) {
+    SplittableRandom random = new SplittableRandom(seed);
+    int[] order = IntStream.range(0, samples.count()).toArray();
+    for (int epoch = 0; epoch < epochs; epoch++) {
+      shuffle(order, random);
+      for (int begin = 0; begin < order.length; begin += batch) {
+        consumer.accept(order, begin, (int) Math.min(order.length, (long) begin + batch));
+      }
     }
   }
 

@@ -23,7 +23,14 @@ final class LossPicture {
 
   /** Okabe and Ito's, told apart by the colour-blind too. */
   private static final Color[] COLOURS = {
-    new Color(0x0072B2), new Color(0xE69F00), new Color(0x009E73), new Color(0xCC3311)
+    new Color(0x0072B2),
+    new Color(0xE69F00),
+    new Color(0x009E73),
+    new Color(0xCC3311),
+    new Color(0x56B4E9),
+    new Color(0xCC79A7),
+    new Color(0x999999),
+    new Color(0x000000)
   };
 
   private final XYChart chart;

@@ -39,13 +39,16 @@ final class Progress implements AutoCloseable {
     }
 
     void end(double finalLoss) {
+      end(", fused and unfused", finalLoss);
+    }
+
+    void endFused(double finalLoss) {
+      end("", finalLoss);
+    }
+
+    private void end(String how, double finalLoss) {
       if (bar.isEmpty()) {
-        log.printf(
-            Locale.ROOT,
-            "%s: %d steps, fused and unfused, final loss %.6f%n",
-            name,
-            steps,
-            finalLoss);
+        log.printf(Locale.ROOT, "%s: %d steps%s, final loss %.6f%n", name, steps, how, finalLoss);
         log.flush();
       }
     }

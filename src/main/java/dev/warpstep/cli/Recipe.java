@@ -18,9 +18,13 @@ import java.util.List;
 record Recipe(String name, Fused fused, Unfused unfused) {
   private static final double EPS = 1e-8;
 
-  /** Builds the library's optimizer. */
+  /** The library's optimizer. */
   interface Fused {
-    Optimizer build(Device device, List<Parameter> parameters);
+    Optimizer.Builder<?, ?> builder();
+
+    default Optimizer build(Device device, List<Parameter> parameters) {
+      return builder().build(device, parameters);
+    }
   }
 
   /** Builds the optimizer of single passes. */
@@ -31,30 +35,28 @@ record Recipe(String name, Fused fused, Unfused unfused) {
   static Recipe sgd(double lr) {
     return new Recipe(
         "SGD",
-        (device, parameters) -> SGD.builder().lr(lr).build(device, parameters),
+        () -> SGD.builder().lr(lr),
         (tensors, threads) -> new UnfusedSGD(tensors, lr, threads));
   }
 
   static Recipe momentum(double lr, double momentum) {
     return new Recipe(
         "momentum",
-        (device, parameters) -> SGD.builder().lr(lr).momentum(momentum).build(device, parameters),
+        () -> SGD.builder().lr(lr).momentum(momentum),
         (tensors, threads) -> new UnfusedMomentum(tensors, lr, momentum, threads));
   }
 
   static Recipe rmsprop(double lr, double alpha) {
     return new Recipe(
         "RMSprop",
-        (device, parameters) ->
-            RMSprop.builder().lr(lr).alpha(alpha).eps(EPS).build(device, parameters),
+        () -> RMSprop.builder().lr(lr).alpha(alpha).eps(EPS),
         (tensors, threads) -> new UnfusedRMSprop(tensors, lr, alpha, EPS, threads));
   }
 
   static Recipe adam(double lr, double beta1, double beta2) {
     return new Recipe(
         "Adam",
-        (device, parameters) ->
-            Adam.builder().lr(lr).betas(beta1, beta2).eps(EPS).build(device, parameters),
+        () -> Adam.builder().lr(lr).betas(beta1, beta2).eps(EPS),
         (tensors, threads) -> new UnfusedAdam(tensors, lr, beta1, beta2, EPS, threads));
   }
 }

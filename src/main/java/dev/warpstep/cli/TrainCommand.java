@@ -75,6 +75,17 @@ final class TrainCommand implements Callable<Integer> {
               + " ${DEFAULT-VALUE}.")
   private int batch;
 
+  @Option(
+      names = "--dtype",
+      paramLabel = "DTYPE",
+      split = ",",
+      converter = WeightFormat.Converter.class,
+      description =
+          "Trains with the library only, with weights and gradients in each of these: fp32, bf16,"
+              + " bf16-stochastic, bf16-master, bf16-remainder, fp16, fp16-stochastic,"
+              + " fp16-master. Losses are not scaled.")
+  private List<WeightFormat> formats = List.of();
+
   @Override
   public Integer call() throws IOException {
     FashionMnist images = read();
@@ -107,6 +118,7 @@ final class TrainCommand implements Callable<Integer> {
                 widths),
             experiment,
             RECIPES,
+            formats.stream().distinct().toList(),
             List.of(accuracy),
             new LossPicture("Fashion-MNIST", "training loss").range(0, LARGEST_LOSS_SHOWN),
             CURVE_POINTS);
