@@ -42,9 +42,9 @@ class TorchMemoryTest {
             .raw(Opcode.MEMOIZE)
             .repeated(MANY, Opcode.BINGET, 0, Opcode.EMPTY_TUPLE, Opcode.REDUCE));
 
+    @SuppressWarnings("ImmutableEnumChecker") // nobody writes to it
     private final byte[] pickle;
 
-    @SuppressWarnings("ImmutableEnumChecker")
     Bomb(Pickles pickles) {
       this.pickle = pickles.stop();
     }
