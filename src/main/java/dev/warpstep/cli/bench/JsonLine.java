@@ -7,7 +7,7 @@ import java.util.stream.Collectors;
 
 /**
  * One result, as one line of JSON on standard output. All programs here, the peers' too, print
- * results in this form; {@code benchmarks/README.md} says what the fields mean.
+ * results in this form; {@code Report} of the benchmarks says what the fields mean.
  */
 public final class JsonLine {
   private final Map<String, String> fields = new LinkedHashMap<>();
