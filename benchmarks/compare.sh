@@ -1,29 +1,41 @@
 #!/usr/bin/env bash
-# Measures Warpstep and its peers in turn, several rounds (A B C A B C ...), and writes benchmarks/results/NAME.md, with
-# the raw lines beside it in NAME.jsonl.
+# Measures Warpstep and its peers in turn and writes benchmarks/results/NAME.md with its pictures, from the raw lines in
+# NAME.jsonl beside it.
 #
 #   benchmarks/compare.sh NAME
 #
+# DEVICE   cpu, the default, or cuda: what is measured; cuda needs a GPU, a driver and a build with nvcc
 # ROUNDS   how many rounds, 5 unless set
 # PYTHON   an interpreter that has torch==2.13.0, python3 unless set; "none" leaves PyTorch out
-# DJL      "none" leaves DJL out, whose first run downloads 200 MB
+# PEERS    of djl, libtorch and nd4j, all three unless set; "none" leaves them out. Only for the CPU. The first run downloads
+#          200 MB for DJL, 90 MB for libtorch, 60 MB for ND4J
+# CUBLAS   true adds the unfused step with cuBLAS on cuda, which needs libcublas.so.12; false unless set
+# JMH      none leaves JMH's benchmarks out, which take half an hour
 # MODELS, RULES, PAIRS   what is measured and how often, see PairedRun.java
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 name=${1:?"usage: benchmarks/compare.sh NAME"}
+device=${DEVICE:-cpu}
 rounds=${ROUNDS:-5}
 python=${PYTHON:-python3}
-djl=${DJL:-djl}
+peers=${PEERS:-djl,libtorch,nd4j}
+cublas=${CUBLAS:-false}
+jmh=${JMH:-all}
 rules=${RULES:-adam,rmsprop,sgd_momentum}
 models=${MODELS:-mlp_100k,resnet50,gpt2_124m}
 pairs=${PAIRS:-21}
 samples=$(((pairs + 8) / 3)) # of the peers, which take longer
 results=benchmarks/results
 raw=$results/$name.jsonl
+export OMP_NUM_THREADS=2
 mkdir -p "$results"
 
 say() { echo "compare: $*" >&2; }
+fail() {
+  say "$*"
+  exit 2
+}
 
 # Only JSON is kept; Maven may put an escape sequence before the first line.
 json() { sed -nE 's/^[^{]*(\{"what".*\}).*$/\1/p' >>"$raw"; }
@@ -34,35 +46,76 @@ java_run() {
   shift
   mvn -B -q -f benchmarks/pom.xml compile exec:exec -Dmain="$main" -Dargs="$*" | json
 }
-torch_run() { "$python" benchmarks/peers/torch_cpu.py "$@" >>"$raw"; }
-djl_run() { mvn -B -q -f benchmarks/pom.xml -Pdjl compile exec:exec -Dargs="$*" | json; }
+peer_run() {
+  local peer=$1
+  shift
+  mvn -B -q -f benchmarks/pom.xml -P"$peer" compile exec:exec -Dargs="$*" | json
+}
+torch_run() { [[ $python == none ]] || "$python" benchmarks/peers/torch_peer.py "device=$device" "$@" >>"$raw"; }
 
+[[ $device == cpu || $device == cuda ]] || fail "DEVICE must be cpu or cuda, was $device"
 if [[ $python != none ]] && ! "$python" -c 'import torch' 2>/dev/null; then
-  say "$python cannot import torch, see benchmarks/peers/torch_cpu.py; PYTHON=none leaves it out"
-  exit 1
+  fail "$python cannot import torch, see benchmarks/peers/torch_peer.py; PYTHON=none leaves it out"
 fi
+if [[ $python != none && $device == cuda ]] &&
+  ! "$python" -c 'import sys, torch; sys.exit(not torch.cuda.is_available())' 2>/dev/null; then
+  fail "the torch of $python finds no GPU; PYTHON=none leaves it out"
+fi
+
+round_on_cpu() {
+  local rule model peer
+  for rule in ${rules//,/ }; do
+    for model in ${models//,/ }; do
+      java_run PairedRun "figure=probe memory=native,heap rule=$rule model=$model pairs=$pairs"
+      torch_run "rule=$rule" "model=$model" "samples=$samples"
+      for peer in ${peers//,/ }; do
+        if [[ $peer != none ]]; then
+          peer_run "$peer" "rule=$rule model=$model samples=$samples" || say "$peer failed for $rule on $model"
+        fi
+      done
+    done
+  done
+  for model in ${models//,/ }; do
+    java_run FullStepRun "model=$model samples=$samples"
+    torch_run rule=adamw "model=$model" "samples=$samples"
+  done
+  java_run PairedRun "figure=unfused rule=$rules model=$models pairs=$pairs"
+  java_run PairedRun "figure=decayed rule=$rules model=mlp_100k,resnet50 pairs=$pairs"
+  java_run DeviceRun "device=cpu:2 rule=adam model=gpt2_124m unfused=false"
+}
+
+round_on_cuda() {
+  local model
+  for model in ${models//,/ }; do
+    java_run DeviceRun "device=cuda:0 rule=$rules model=$model cublas=$cublas"
+    torch_run "rule=$rules" "model=$model" "samples=$samples"
+    java_run FullStepRun "device=cuda:0 model=$model samples=$samples"
+    torch_run rule=adamw "model=$model" "samples=$samples"
+  done
+}
+
+run_jmh() {
+  local on=cpu:2 ways=fused,unfused
+  if [[ $device == cuda ]]; then
+    on=cuda:0 ways="fused,foreach"
+    java_run Jmh LaunchOverheadBenchmark LaunchBindingBenchmark
+  fi
+  java_run Jmh "[.]StepBenchmark -p device=$on -p way=$ways"
+  java_run Jmh "FullStepBenchmark NormBenchmark CheckpointBenchmark PlanBenchmark -p device=$on"
+  java_run Jmh "PlanBenchmark -p device=$on -p tensors=465 -p groups=1,465 -p change=NOTHING"
+}
 
 say "building"
 mvn -B -q -DskipTests install
 mvn -B -q -f benchmarks/pom.xml clean compile
 
-printf '{"what": "machine", "command": "ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s benchmarks/compare.sh %s"}\n' \
-  "$rounds" "$rules" "$models" "$pairs" "$name" >"$raw"
+printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s CUBLAS=%s benchmarks/compare.sh %s"}\n' \
+  "$device" "$rounds" "$rules" "$models" "$pairs" "$cublas" "$name" >"$raw"
 for ((round = 1; round <= rounds; round++)); do
   say "round $round of $rounds"
-  java_run Machine
-  for rule in ${rules//,/ }; do
-    for model in ${models//,/ }; do
-      java_run PairedRun "figure=probe memory=native,heap rule=$rule model=$model pairs=$pairs"
-      [[ $python == none ]] || torch_run "rule=$rule" "model=$model" "samples=$samples"
-      [[ $djl == none ]] || djl_run "rule=$rule model=$model samples=$samples"
-    done
-  done
-  for model in ${models//,/ }; do
-    java_run FullStepRun "model=$model samples=$samples"
-    [[ $python == none ]] || torch_run rule=adamw "model=$model" "samples=$samples"
-  done
-  java_run PairedRun "figure=unfused,decayed rule=$rules model=mlp_100k,resnet50 pairs=$pairs"
+  java_run Machine "device=$device"
+  "round_on_$device"
 done
-python3 benchmarks/report.py "$raw" >"$results/$name.md"
+[[ $jmh == none ]] || run_jmh
+mvn -B -q -f benchmarks/pom.xml compile exec:exec -Dmain=Report -Dargs="file=$PWD/$raw"
 say "$results/$name.md"

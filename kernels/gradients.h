@@ -74,9 +74,14 @@ struct Treatment {
         return g < -largest ? -largest : g;
     }
 
-    /// An average after one more value of its parameter. Values below the smallest normal number vanish, as in state.
+    /// Whether the next value takes the average's place.
+    WS_RULE bool replaces_average() const { return average.factor == 0 && !average.from_old; }
+
+    /// An average that is not replaced, after one more value. Below the smallest normal number it vanishes, as state does.
+    WS_RULE Real moved(Real old, Real parameter) const { return flushed(average(old, parameter)); }
+
     WS_RULE Real averaged(Real old, Real parameter) const {
-        return average.factor == 0 && !average.from_old ? parameter : flushed(average(old, parameter));
+        return replaces_average() ? parameter : moved(old, parameter);
     }
 };
 

@@ -72,9 +72,13 @@ void treat(const Treatment<Real>& treatment, const Real* gradient, Real* result,
 template <class Real>
 void update_average(const Treatment<Real>& treatment, Real* average, const Real* parameter, int64_t count) {
     Treatment<Real> t = treatment;
+    if (t.replaces_average()) {
+        std::memcpy(average, parameter, count * sizeof(Real));
+        return;
+    }
     WS_INDEPENDENT_CELLS
     for (int64_t i = 0; i < count; i++) {
-        average[i] = t.averaged(average[i], parameter[i]);
+        average[i] = t.moved(average[i], parameter[i]);
     }
 }
 

@@ -8,7 +8,6 @@
 
 #include "call.h"
 #include "memory.h"
-#include "modules.h"
 #include "thread_storage.h"
 
 namespace simulator {
@@ -51,7 +50,8 @@ const char* file_name(const char* path) {
 BlockRunner::BlockRunner(const Grid& grid, unsigned int slot)
     : grid_(grid),
       thread_count_(grid.threads.x * grid.threads.y * grid.threads.z),
-      threads_(threads_of(slot, thread_count_)) {
+      threads_(threads_of(slot, thread_count_)),
+      dynamic_shared_((grid.dynamic_shared + sizeof(std::max_align_t) - 1) / sizeof(std::max_align_t)) {
     runner = this;
     find_thread_storage(&shared_.begin, &shared_.bytes);
     for (const auto& argument : grid.arguments) {
@@ -72,6 +72,9 @@ unsigned int BlockRunner::thread_number() const {
 
 void BlockRunner::fill_shared_memory() {
     std::memset(reinterpret_cast<void*>(shared_.begin), 0xff, shared_.bytes);
+    if (!dynamic_shared_.empty()) {
+        std::memset(dynamic_shared_.data(), 0xff, dynamic_shared_.size() * sizeof(std::max_align_t));
+    }
     runner = this;
 }
 
@@ -283,14 +286,13 @@ uint64_t warp(Collective collective, unsigned int mask, uint64_t value, int sour
 }
 
 void* dynamic_shared_memory(size_t bytes) {
-    __shared__ std::max_align_t memory[kSharedBytes / sizeof(std::max_align_t)];
     if (bytes > runner->grid().dynamic_shared) {
         runner->explain(
             CUDA_ERROR_ILLEGAL_ADDRESS,
             print("%zu bytes of dynamic shared memory, the launch brought %zu", bytes, runner->grid().dynamic_shared));
         runner->stop();
     }
-    return memory;
+    return runner->dynamic_shared();
 }
 
 void trap(const char* file, int line) {

@@ -1,6 +1,7 @@
 // The execution of one block after the other on one thread of the processor.
 #pragma once
 
+#include <cstddef>
 #include <deque>
 #include <string>
 #include <vector>
@@ -48,6 +49,7 @@ public:
     const uint3& block() const { return block_; }
     Thread& thread() { return *running_; }
     unsigned int thread_number() const;
+    void* dynamic_shared() { return dynamic_shared_.data(); }
 
     void call_kernel() { grid_.kernel->call(arguments_.data()); }
     void check(uint64_t address, size_t bytes, size_t alignment, Access access);
@@ -79,6 +81,7 @@ private:
     Thread* running_ = nullptr;
     KernelFailure failure_;
     Range shared_;
+    std::vector<std::max_align_t> dynamic_shared_;
     // Ranges that accesses hit last, by page of the address: most accesses walk along few arrays.
     static constexpr unsigned int kHits = 64;
     Range hits_[kHits];

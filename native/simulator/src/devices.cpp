@@ -63,7 +63,7 @@ std::map<int, int> attributes(CUdevice device) {
         {35, 0},                  // TCC_DRIVER
         {36, 1000000},            // MEMORY_CLOCK_RATE, kHz
         {37, 256},                // GLOBAL_MEMORY_BUS_WIDTH, bits
-        {38, 4 << 20},            // L2_CACHE_SIZE
+        {38, 128 << 10},          // L2_CACHE_SIZE: small tensors already exceed it
         {39, limits().threads_per_multiprocessor},
         {40, 2},        // ASYNC_ENGINE_COUNT
         {41, 1},        // UNIFIED_ADDRESSING

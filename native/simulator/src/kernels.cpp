@@ -1,4 +1,5 @@
 #include "cuda/entries.cu"
+#include "unfused/primitives.cu"
 
 #include "kernels.h"
 
@@ -28,11 +29,14 @@ const std::vector<Kernel>& kernels() {
     SIMULATOR_KERNEL(warpstep::single_precision, name##_mixed) \
     SIMULATOR_KERNEL(warpstep::double_precision, name##_f64)
 #define SIMULATOR_PASS_OF(name, ...) SIMULATOR_KERNEL(, name##_pass)
-    static auto& kernels = *new std::vector<Kernel>{WS_ENTRIES(SIMULATOR_KERNELS_OF) WS_NORMS(SIMULATOR_PASS_OF)
-                                                        SIMULATOR_KERNEL(, update_scaler)};
+#define SIMULATOR_UNFUSED(name, ...) SIMULATOR_KERNEL(, tensor_##name) SIMULATOR_KERNEL(, foreach_##name)
+    static auto& kernels = *new std::vector<Kernel>{
+        WS_ENTRIES(SIMULATOR_KERNELS_OF) WS_NORMS(SIMULATOR_PASS_OF) UNFUSED_OPERATIONS(SIMULATOR_UNFUSED)
+            SIMULATOR_KERNEL(, update_scaler) SIMULATOR_KERNEL(, adam_of_twelve_arguments)};
 #undef SIMULATOR_KERNEL
 #undef SIMULATOR_KERNELS_OF
 #undef SIMULATOR_PASS_OF
+#undef SIMULATOR_UNFUSED
     return kernels;
 }
 

@@ -2,6 +2,7 @@
 // JCuda and XChart have no descriptor.
 @SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module dev.warpstep {
+  requires com.fasterxml.jackson.core;
   requires java.logging; // for JCuda
   requires transitive jcuda; // for its pointers in adapter.jcuda
 
@@ -14,6 +15,7 @@ module dev.warpstep {
   exports dev.warpstep;
   exports dev.warpstep.adapter.jcuda;
   exports dev.warpstep.checkpoint;
+  exports dev.warpstep.checkpoint.torch;
   exports dev.warpstep.error;
   exports dev.warpstep.lr;
 

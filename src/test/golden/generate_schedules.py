@@ -13,6 +13,7 @@ The line format, read by GoldenSchedulesTest.java; numbers are Python's repr, wh
                                              deeper; a value may be a list, as 1,2,3; a function has one of the names in
                                              `FUNCTIONS`; everything else is PyTorch's default
     metrics M ...                            what ReduceLROnPlateau saw, an epoch each
+    epochs E ...                             what step was given, a call each; `-` is step() without an epoch
     lr G VALUES                              of group G after the constructor and after each step
     momentum G VALUES, beta1 G VALUES        the same, where it is cycled
     end
@@ -58,7 +59,7 @@ FUNCTIONS = {
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The cases: (optimizer, number of groups, schedule, epochs); a schedule is (class, options, parts)
+# The cases: (optimizer, number of groups, schedule[, calls]); a schedule is (class, options, parts)
 # ---------------------------------------------------------------------------------------------------------------------
 
 
@@ -164,6 +165,29 @@ def composed():
     yield of("ChainedScheduler", exponential, of("SWALR", swa_lr=0.01, anneal_epochs=30))
 
 
+def batches(step):
+    """An epoch of seven batches: scheduler.step(epoch + i / iters)."""
+    return step / 7
+
+
+def jumps(step):
+    """Forwards, back, and on by whole epochs."""
+    return None if step % 3 else (step * 37 % 101) / 4
+
+
+def interleaved(step):
+    return None if step % 2 else 0.7 * step
+
+
+CALLS = {"batches": batches, "jumps": jumps, "interleaved": interleaved}
+
+
+def fractional():
+    for calls in CALLS:
+        for schedule in grid("CosineAnnealingWarmRestarts", T_0=[1, 3, 10], T_mult=[1, 2, 3], eta_min=[1e-5]):
+            yield schedule, calls
+
+
 def cases():
     groups = itertools.cycle((2, 1, 2, 3))
     for schedule in factors():
@@ -175,6 +199,8 @@ def cases():
         yield next(optimizers), 1, schedule
     for schedule in itertools.chain(plateau(), composed()):
         yield "SGD", 2, schedule
+    for schedule, calls in fractional():
+        yield "SGD", 2, schedule, calls
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -230,7 +256,7 @@ def cycles(schedule):
     return own or any(map(cycles, parts))
 
 
-def run(number, optimizer_name, count, schedule):
+def run(number, optimizer_name, count, schedule, calls=None):
     groups = [{"params": [torch.nn.Parameter(torch.zeros(1))], "lr": lr} for lr in LRS[count]]
     momentum = {"momentum": 0.9} if optimizer_name in ("SGD", "RMSprop") else {}
     optimizer = getattr(torch.optim, optimizer_name)(groups, **momentum)
@@ -238,17 +264,23 @@ def run(number, optimizer_name, count, schedule):
     scheduler = build(optimizer, schedule)
     second = "momentum" if momentum else "beta1"
     metrics = [metric(epoch, options.get("mode", "min")) for epoch in range(EPOCHS)]
+    epochs = [CALLS[calls](step) for step in range(1, EPOCHS + 1)] if calls else None
     rows = []
     for epoch in range(EPOCHS + 1):
         rows.append([(g["lr"], g["momentum"] if momentum else g["betas"][0]) for g in optimizer.param_groups])
         if epoch == EPOCHS:
             break
         optimizer.step()
-        scheduler.step(*([metrics[epoch]] if name == "ReduceLROnPlateau" else []))
+        if calls:
+            scheduler.step(epochs[epoch])
+        else:
+            scheduler.step(*([metrics[epoch]] if name == "ReduceLROnPlateau" else []))
     yield " ".join([f"case {number} {optimizer_name}", *map(repr, LRS[count])])
     yield from schedule_lines(schedule)
     if name == "ReduceLROnPlateau":
         yield " ".join(["metrics", *map(repr, metrics)])
+    if calls:
+        yield " ".join(["epochs", *("-" if epoch is None else repr(epoch) for epoch in epochs)])
     for g in range(count):
         yield f"lr {g} {values(row[g][0] for row in rows)}"
         if cycles(schedule):

@@ -3,11 +3,18 @@ package dev.warpstep;
 import dev.warpstep.backend.AverageState;
 import dev.warpstep.backend.Storage;
 import dev.warpstep.backend.StoragePool;
+import dev.warpstep.error.DeviceException;
+import dev.warpstep.error.DeviceLostException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.OptionalDouble;
+import java.util.Set;
+import java.util.stream.Collectors;
 
 /**
  * An average of an optimizer's parameters over its steps, which often generalises better than the
@@ -45,9 +52,7 @@ public final class AveragedParameters implements AutoCloseable {
     try {
       this.state =
           new AverageState(optimizer.device().backend().newStruct(AverageState.sizeBytes()), decay);
-      for (ParamGroup group : optimizer.paramGroups()) {
-        group.parameters().forEach(this::storage);
-      }
+      followParameters();
     } catch (RuntimeException | OutOfMemoryError e) {
       pool.close();
       throw e;
@@ -63,9 +68,7 @@ public final class AveragedParameters implements AutoCloseable {
    * @throws OutOfMemoryError if there is not enough memory
    */
   public static AveragedParameters ema(Optimizer optimizer, double decay) {
-    if (!(decay >= 0 && decay <= 1)) {
-      throw new IllegalArgumentException("decay must be in [0, 1], was " + decay);
-    }
+    AveragedState.checkDecay(decay);
     return new AveragedParameters(optimizer, decay);
   }
 
@@ -90,26 +93,28 @@ public final class AveragedParameters implements AutoCloseable {
   }
 
   /**
-   * A copy of a parameter's average; of its values if nothing was averaged yet.
+   * A copy of a parameter's average; of its values if nothing was averaged yet. Those of fp64 are
+   * rounded.
    *
    * @throws IllegalArgumentException if the parameter is not in the optimizer
    * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
    */
   public float[] toArray(Parameter parameter) {
-    return Values.floats(readable(parameter));
+    return Values.floats(averageOf(parameter));
   }
 
   /**
-   * A copy of a parameter's average, exact for fp64 too; of its values if nothing was averaged yet.
+   * A copy of a parameter's average, exact for every type.
    *
    * @throws IllegalArgumentException if the parameter is not in the optimizer
    * @throws IllegalStateException if this or the optimizer is closed, or the average is swapped in
+   * @see #toArray
    */
   public double[] toDoubleArray(Parameter parameter) {
-    return Values.doubles(readable(parameter));
+    return Values.doubles(averageOf(parameter));
   }
 
-  private Storage readable(Parameter parameter) {
+  private Storage averageOf(Parameter parameter) {
     checkOpen();
     checkNotSwapped();
     Storage average = averages.get(Objects.requireNonNull(parameter, "parameter"));
@@ -148,6 +153,95 @@ public final class AveragedParameters implements AutoCloseable {
     swap();
     swapped = false;
     optimizer.suspend(false);
+  }
+
+  /**
+   * A copy of the averages and their count; {@link #loadStateDict} of it continues as if nothing
+   * had happened, bit for bit. Waits for the device.
+   *
+   * @throws IllegalStateException if the average is swapped in, or this or the optimizer is closed
+   */
+  public AveragedState stateDict() {
+    checkOpen();
+    checkNotSwapped();
+    followParameters();
+    Map<String, StateTensor> copies = new LinkedHashMap<>();
+    averages.forEach(
+        (parameter, average) -> {
+          MemorySegment values = Arena.ofAuto().allocate(average.sizeBytes(), Double.BYTES);
+          average.copyTo(values);
+          DType dtype = DType.of(average.type());
+          copies.put(parameter.name(), new StateTensor(dtype, parameter.shape(), values));
+        });
+    OptionalDouble decay =
+        state.decay() < 0 ? OptionalDouble.empty() : OptionalDouble.of(state.decay());
+    return new AveragedState(decay, state.updates(), copies);
+  }
+
+  /**
+   * Replaces the averages, their count and their decay, on this device or another than they are
+   * from.
+   *
+   * @throws IllegalArgumentException if the state is of a mean and this is an exponential average
+   *     or the reverse, or has averages of other names, shapes or types than the optimizer's
+   *     parameters; nothing is changed
+   * @throws IllegalStateException if the average is swapped in, or this or the optimizer is closed;
+   *     nothing is changed
+   * @throws DeviceException if the device fails; nothing is changed, unless the message says what
+   *     was
+   */
+  public void loadStateDict(AveragedState newState) {
+    checkOpen();
+    checkNotSwapped();
+    followParameters();
+    check(newState);
+    List<String> loaded = new ArrayList<>();
+    averages.forEach(
+        (parameter, average) -> {
+          try {
+            average.copyFrom(newState.averages().get(parameter.name()).values());
+          } catch (DeviceLostException e) {
+            throw e; // and with it all averages
+          } catch (DeviceException e) {
+            throw new DeviceException(
+                e,
+                ("the averages of %s were loaded and that of %s is not to be trusted, all others"
+                        + " and the count are as before")
+                    .formatted(loaded, parameter.name()));
+          }
+          loaded.add(parameter.name());
+        });
+    state.set(newState.decay().orElse(-1), newState.updates());
+  }
+
+  private void check(AveragedState newState) {
+    if (newState.decay().isPresent() != state.decay() >= 0) {
+      throw new IllegalArgumentException(
+          "the state must be of %s, was of %s"
+              .formatted(
+                  state.decay() < 0 ? "a mean" : "an exponential average",
+                  newState.decay().isPresent() ? "an exponential average" : "a mean"));
+    }
+    Set<String> names = averages.keySet().stream().map(Parameter::name).collect(Collectors.toSet());
+    if (!newState.averages().keySet().equals(names)) {
+      throw new IllegalArgumentException(
+          "the state must have averages of the parameters %s, had %s"
+              .formatted(names, newState.averages().keySet()));
+    }
+    averages
+        .keySet()
+        .forEach(
+            parameter ->
+                StateDicts.checkTensor(
+                    parameter,
+                    "average",
+                    DType.of(Precision.averageType(parameter)),
+                    newState.averages().get(parameter.name())));
+  }
+
+  /** Parameters that joined later begin with their values. */
+  private void followParameters() {
+    optimizer.paramGroups().forEach(group -> group.parameters().forEach(this::storage));
   }
 
   private void swap() {

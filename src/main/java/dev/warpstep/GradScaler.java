@@ -35,11 +35,7 @@ public final class GradScaler implements AutoCloseable {
     this.device = device;
     this.state =
         new ScalerState(
-            device.backend().newStruct(ScalerState.sizeBytes()),
-            (float) builder.initScale,
-            builder.growthFactor,
-            builder.backoffFactor,
-            builder.growthInterval);
+            device.backend().newStruct(ScalerState.sizeBytes()), settings(builder.state()));
   }
 
   /** Settings at PyTorch's defaults: 65,536, factors 2 and 0.5, growth every 2,000 steps. */
@@ -102,9 +98,53 @@ public final class GradScaler implements AutoCloseable {
    */
   public void update(double newScale) {
     checkOpen();
-    Builder.checkScale("newScale", newScale);
+    GradScalerState.checkScale("newScale", newScale);
     stepped.clear();
     state.set((float) newScale);
+  }
+
+  /**
+   * A copy of settings, scale and growth tracker; {@link #loadStateDict} of it continues as if
+   * nothing had happened, bit for bit. Waits for the device.
+   *
+   * @throws IllegalStateException if steps used the scaler and {@link #update()} did not follow
+   *     them, or the scaler or its device is closed
+   */
+  public GradScalerState stateDict() {
+    checkOpen();
+    if (!stepped.isEmpty()) {
+      throw new IllegalStateException(
+          "GradScaler: steps used the scaler and are not counted yet, call update() first");
+    }
+    ScalerState.Settings settings = state.get();
+    return new GradScalerState(
+        settings.scale(),
+        settings.growthFactor(),
+        settings.backoffFactor(),
+        settings.growthInterval(),
+        settings.growthTracker());
+  }
+
+  /**
+   * Replaces settings, scale and growth tracker, on this device or another than they are from.
+   * Steps that used the scaler and are not counted yet are forgotten.
+   *
+   * @throws IllegalStateException if the scaler or its device is closed
+   */
+  public void loadStateDict(GradScalerState newState) {
+    checkOpen();
+    ScalerState.Settings settings = settings(newState);
+    stepped.clear();
+    state.set(settings);
+  }
+
+  private static ScalerState.Settings settings(GradScalerState state) {
+    return new ScalerState.Settings(
+        (float) state.scale(),
+        state.growthFactor(),
+        state.backoffFactor(),
+        state.growthInterval(),
+        state.growthTracker());
   }
 
   ScalerState state() {
@@ -165,7 +205,7 @@ public final class GradScaler implements AutoCloseable {
      * @throws IllegalArgumentException if it is not positive and finite in fp32
      */
     public Builder initScale(double initScale) {
-      checkScale("initScale", initScale);
+      GradScalerState.checkScale("initScale", initScale);
       this.initScale = initScale;
       return this;
     }
@@ -176,10 +216,7 @@ public final class GradScaler implements AutoCloseable {
      * @throws IllegalArgumentException if it is not above 1 and finite
      */
     public Builder growthFactor(double growthFactor) {
-      if (!(growthFactor > 1) || Double.isInfinite(growthFactor)) {
-        throw new IllegalArgumentException(
-            "GradScaler: growthFactor must be above 1 and finite, was " + growthFactor);
-      }
+      GradScalerState.checkGrowthFactor(growthFactor);
       this.growthFactor = growthFactor;
       return this;
     }
@@ -190,10 +227,7 @@ public final class GradScaler implements AutoCloseable {
      * @throws IllegalArgumentException if it is not in (0, 1)
      */
     public Builder backoffFactor(double backoffFactor) {
-      if (!(backoffFactor > 0) || !(backoffFactor < 1)) {
-        throw new IllegalArgumentException(
-            "GradScaler: backoffFactor must be in (0, 1), was " + backoffFactor);
-      }
+      GradScalerState.checkBackoffFactor(backoffFactor);
       this.backoffFactor = backoffFactor;
       return this;
     }
@@ -204,10 +238,7 @@ public final class GradScaler implements AutoCloseable {
      * @throws IllegalArgumentException if it is not positive
      */
     public Builder growthInterval(int growthInterval) {
-      if (growthInterval <= 0) {
-        throw new IllegalArgumentException(
-            "GradScaler: growthInterval must be positive, was " + growthInterval);
-      }
+      GradScalerState.checkGrowthInterval(growthInterval);
       this.growthInterval = growthInterval;
       return this;
     }
@@ -221,11 +252,8 @@ public final class GradScaler implements AutoCloseable {
       return new GradScaler(device, this);
     }
 
-    private static void checkScale(String name, double scale) {
-      if (!((float) scale > 0) || Float.isInfinite((float) scale)) {
-        throw new IllegalArgumentException(
-            "GradScaler: %s must be positive and finite in fp32, was %s".formatted(name, scale));
-      }
+    private GradScalerState state() {
+      return new GradScalerState(initScale, growthFactor, backoffFactor, growthInterval, 0);
     }
   }
 }

@@ -42,6 +42,7 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   private final List<ParamGroup> changedGroups = new ArrayList<>();
   private final Members members;
   private final FusedStep fusedStep;
+  private final OptimizerHooks hooks = new OptimizerHooks();
   private boolean parametersChanged;
   private boolean suspended;
   private boolean closed;
@@ -82,6 +83,11 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   public List<ParamGroup> paramGroups() {
     checkOpen();
     return Collections.unmodifiableList(groups);
+  }
+
+  /** What runs before and after steps, saves and loads. */
+  public OptimizerHooks hooks() {
+    return hooks;
   }
 
   /** The device that updates run on. */
@@ -155,6 +161,10 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    *     was
    */
   public void step() {
+    if (!hooks.haveNoneOfSteps()) {
+      step(StepOptions.none());
+      return;
+    }
     prepare();
     fusedStep.run();
   }
@@ -175,8 +185,12 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    * @throws DeviceException as {@link #step()}
    */
   public StepResult step(StepOptions options) {
-    prepare(options);
-    return fusedStep.run(options, slots);
+    checkOpen();
+    StepOptions hooked = hooks.beforeStep(this, options);
+    prepare(hooked);
+    StepResult result = fusedStep.run(hooked, slots);
+    hooks.afterStep(this, result);
+    return result;
   }
 
   /**
@@ -202,8 +216,16 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
 
   /** Replays a step that was captured here. */
   StepResult replay(FusedStep.Recorded recorded, StepOptions options) {
+    checkOpen();
+    if (hooks.beforeStep(this, options) != options) {
+      throw new IllegalStateException(
+          "a hook must return the options that it was given: those of a captured step are"
+              + " recorded");
+    }
     prepare(options);
-    return fusedStep.replay(recorded, options, slots);
+    StepResult result = fusedStep.replay(recorded, options, slots);
+    hooks.afterStep(this, result);
+    return result;
   }
 
   private void prepare(StepOptions options) {
@@ -276,10 +298,13 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    * @throws IllegalStateException if the optimizer is closed
    */
   public StateDict stateDict() {
+    checkOpen();
+    hooks.beforeStateDict(this);
     Map<String, ParameterState> state = new LinkedHashMap<>();
     state().forEach((parameter, copy) -> state.put(parameter.name(), copy));
-    return new StateDict(
-        groups.stream().map(StateDicts::save).toList(), state, fusedStep.rounding());
+    return hooks.afterStateDict(
+        this,
+        new StateDict(groups.stream().map(StateDicts::save).toList(), state, fusedStep.rounding()));
   }
 
   /**
@@ -295,31 +320,57 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    *     was
    */
   public void loadStateDict(StateDict stateDict) {
+    loadStateDict(stateDict, LoadOptions.defaults());
+  }
+
+  /**
+   * Replaces settings and state by those of a state dict, matched as the options say. Groups that
+   * the dict has take its settings. Parameters that it names and has no state of start afresh.
+   *
+   * @return what was missing or unexpected, if the options are not strict; otherwise that is an
+   *     error
+   * @throws IllegalArgumentException as {@link #loadStateDict(StateDict)}, or if a conversion that
+   *     the options allow would make a finite number infinite; nothing is changed. Shapes, types,
+   *     steps and settings are checked whatever the options
+   * @throws IllegalStateException if the optimizer is closed
+   * @throws OutOfMemoryError if there is not enough memory for the state; nothing is changed
+   * @throws DeviceException if the device fails; nothing is changed, unless the message says what
+   *     was
+   */
+  public LoadReport loadStateDict(StateDict stateDict, LoadOptions options) {
     checkOpen();
-    Objects.requireNonNull(stateDict, "stateDict");
+    Objects.requireNonNull(options, "options");
+    StateDict hooked = hooks.beforeLoad(this, Objects.requireNonNull(stateDict, "stateDict"));
+    StateArrays arrays = fusedStep.arrays();
+    StateDictMatch match =
+        StateDictMatch.of(rule, groups, hooked, options, fusedStep::stateNames, arrays.precision());
     List<ParamGroup> loaded =
-        StateDicts.check(rule, groups, stateDict, fusedStep::stateNames, fusedStep.arrays());
-    for (Slot slot : slots) {
-      for (String name : StateDicts.tensors(stateDict, slot).keySet()) {
+        StateDicts.check(rule, groups, match.dict(), match.required(), arrays.precision());
+    List<Slot> touched =
+        slots.stream().filter(slot -> !match.untouched().contains(slot.parameter.name())).toList();
+    for (Slot slot : touched) {
+      for (String name : StateDicts.tensors(match.dict(), slot).keySet()) {
         if (name.equals(StateDicts.MASTER)) {
-          fusedStep.arrays().master(slot);
+          arrays.master(slot);
         } else {
-          fusedStep.arrays().state(slot, name);
+          arrays.state(slot, name);
         }
       }
     }
-    loadState(stateDict);
-    stateDict.rounding().ifPresent(fusedStep::round);
+    loadState(touched, match.dict());
+    match.dict().rounding().ifPresent(fusedStep::round);
     for (int i = 0; i < groups.size(); i++) {
       groups.get(i).replaceValues(loaded.get(i));
     }
+    hooks.afterLoad(this);
+    return match.report();
   }
 
-  private void loadState(StateDict stateDict) {
+  private void loadState(List<Slot> touched, StateDict stateDict) {
     int done = 0;
     try {
-      for (; done < slots.size(); done++) {
-        Slot slot = slots.get(done);
+      for (; done < touched.size(); done++) {
+        Slot slot = touched.get(done);
         fusedStep.setCounter(slot, StateDicts.load(rule, slot, stateDict, fusedStep.arrays()));
       }
     } catch (DeviceLostException e) {
@@ -329,8 +380,8 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
           e,
           "the state of %s was loaded and that of %s is not to be trusted, all other state and all "
                   .formatted(
-                      slots.subList(0, done).stream().map(slot -> slot.parameter.name()).toList(),
-                      slots.get(done).parameter.name())
+                      touched.subList(0, done).stream().map(slot -> slot.parameter.name()).toList(),
+                      touched.get(done).parameter.name())
               + "settings are as before");
     }
   }

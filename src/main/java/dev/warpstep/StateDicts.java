@@ -69,13 +69,9 @@ final class StateDicts {
       List<ParamGroup> groups,
       StateDict stateDict,
       Function<ParamGroup, List<String>> stateNames,
-      StateArrays arrays) {
-    if (stateDict.paramGroups().size() != groups.size()) {
-      throw new IllegalArgumentException(
-          "state dict must have the optimizer's %d param groups, had %d"
-              .formatted(groups.size(), stateDict.paramGroups().size()));
-    }
-    if (stateDict.rounding().isPresent() && arrays.precision().seed().isEmpty()) {
+      Precision precision) {
+    checkGroupCount(groups, stateDict);
+    if (stateDict.rounding().isPresent() && precision.seed().isEmpty()) {
       throw new IllegalArgumentException(
           "state dict must be of an optimizer that rounds to nearest, was of one with stochastic"
               + " rounding");
@@ -88,7 +84,7 @@ final class StateDicts {
       for (Parameter parameter : group.parameters()) {
         if (unknown.remove(parameter.name())) {
           ParameterState state = stateDict.state().get(parameter.name());
-          checkState(rule, parameter, state, stateNames.apply(group), arrays.precision());
+          checkState(rule, parameter, state, stateNames.apply(group), precision);
         }
       }
     }
@@ -99,7 +95,16 @@ final class StateDicts {
     return loaded;
   }
 
-  private static ParamGroup checkGroup(
+  static void checkGroupCount(List<ParamGroup> groups, StateDict stateDict) {
+    if (stateDict.paramGroups().size() != groups.size()) {
+      throw new IllegalArgumentException(
+          "state dict must have the optimizer's %d param groups, had %d"
+              .formatted(groups.size(), stateDict.paramGroups().size()));
+    }
+  }
+
+  /** A group with the dict's settings, not joined. */
+  static ParamGroup checkGroup(
       UpdateRule rule, int index, ParamGroup group, StateDict.Group saved) {
     List<String> names = group.parameters().stream().map(Parameter::name).toList();
     if (saved.parameters().size() != names.size()
@@ -154,20 +159,26 @@ final class StateDicts {
     state
         .tensors()
         .forEach(
-            (name, tensor) -> {
-              DType dtype = name.equals(MASTER) ? DType.FLOAT32 : precision.stateDtype(parameter);
-              checkTensor(parameter, name, dtype, tensor);
-            });
+            (name, tensor) ->
+                checkTensor(parameter, name, dtype(precision, parameter, name), tensor));
   }
 
-  private static void checkTensor(
-      Parameter parameter, String name, DType dtype, StateTensor tensor) {
+  /** The type that a parameter's state array has. */
+  static DType dtype(Precision precision, Parameter parameter, String name) {
+    return name.equals(MASTER) ? DType.FLOAT32 : precision.stateDtype(parameter);
+  }
+
+  static void checkReadable(Parameter parameter, String name, StateTensor tensor) {
     if (!tensor.values().scope().isAlive()
         || !tensor.values().isAccessibleBy(Thread.currentThread())) {
       throw new IllegalArgumentException(
           "state %s of %s must be readable, was freed or is confined to another thread"
               .formatted(name, parameter.name()));
     }
+  }
+
+  static void checkTensor(Parameter parameter, String name, DType dtype, StateTensor tensor) {
+    checkReadable(parameter, name, tensor);
     if (!tensor.shape().equals(parameter.shape()) || tensor.dtype() != dtype) {
       throw new IllegalArgumentException(
           "state %s of %s must be %s of shape %s, was %s of shape %s"

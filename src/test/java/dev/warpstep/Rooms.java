@@ -41,9 +41,16 @@ final class Rooms {
   private static final List<Room> ROOMS =
       List.of(
           new Room(
-              "only backend.cuda and JCuda's adapter name JCuda",
-              within("dev.warpstep.backend.cuda").or(within("dev.warpstep.adapter.jcuda")).negate(),
+              "only backend.cuda, JCuda's adapter and unfused.cuda name JCuda",
+              within("dev.warpstep.backend.cuda")
+                  .or(within("dev.warpstep.adapter.jcuda"))
+                  .or(within("dev.warpstep.unfused.cuda"))
+                  .negate(),
               JCUDA),
+          new Room(
+              "the unfused step knows the façade alone",
+              within("dev.warpstep.unfused"),
+              within("dev.warpstep.backend").or(within("dev.warpstep.plan"))),
           new Room(
               "adapters know the façade alone",
               within("dev.warpstep.adapter"),
@@ -58,6 +65,21 @@ final class Rooms {
                   .and(FACADE.negate())
                   .and(within("dev.warpstep.lr").negate())
                   .or(within("java.lang.foreign"))),
+          new Room(
+              "façade and schedules know no checkpoints",
+              ((Predicate<String>) "dev.warpstep"::equals).or(within("dev.warpstep.lr")),
+              within("dev.warpstep.checkpoint")),
+          new Room(
+              "checkpoints know the façade and schedules alone",
+              within("dev.warpstep.checkpoint"),
+              within("dev.warpstep")
+                  .and(FACADE.negate())
+                  .and(within("dev.warpstep.lr").negate())
+                  .and(within("dev.warpstep.checkpoint").negate())),
+          new Room(
+              "files of PyTorch know no schedules",
+              within("dev.warpstep.checkpoint.torch"),
+              within("dev.warpstep.lr")),
           new Room(
               "plan knows neither façade nor backends",
               within("dev.warpstep.plan"),

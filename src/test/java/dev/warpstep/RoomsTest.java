@@ -42,6 +42,10 @@ class RoomsTest {
     "dev.warpstep.lr, dev.warpstep.backend.Storage",
     "dev.warpstep.lr, dev.warpstep.plan.StepPlan",
     "dev.warpstep.lr, java.lang.foreign.MemorySegment",
+    "dev.warpstep, dev.warpstep.checkpoint.Checkpoint",
+    "dev.warpstep.checkpoint, dev.warpstep.backend.Storage",
+    "dev.warpstep.checkpoint, dev.warpstep.plan.StepPlan",
+    "dev.warpstep.checkpoint.torch, dev.warpstep.backend.Storage",
     "dev.warpstep.plan, dev.warpstep.Adam",
     "dev.warpstep.plan, dev.warpstep.backend.Storage",
     "dev.warpstep.backend, dev.warpstep.DType",
@@ -51,7 +55,10 @@ class RoomsTest {
     "dev.warpstep.backend.cpu, dev.warpstep.*",
     "dev.warpstep.backend.cpu.bindings, jcuda.Pointer",
     "dev.warpstep.backend.cuda, dev.warpstep.backend.cpu.CpuStep",
-    "dev.warpstep.backend.cuda, dev.warpstep.Optimizer"
+    "dev.warpstep.backend.cuda, dev.warpstep.Optimizer",
+    "dev.warpstep.unfused, jcuda.Pointer",
+    "dev.warpstep.unfused.cuda, dev.warpstep.backend.cuda.CudaContext",
+    "dev.warpstep.cli.bench, jcuda.driver.CUstream"
   })
   void namesFromTheWrongRoomAreFound(String owner, String name) {
     for (String code :
@@ -71,13 +78,20 @@ class RoomsTest {
     "dev.warpstep, java.lang.foreign.MemorySegment",
     "dev.warpstep.lr, dev.warpstep.ParamGroup",
     "dev.warpstep.lr, dev.warpstep.HyperParameter",
+    "dev.warpstep.checkpoint, dev.warpstep.StateDict",
+    "dev.warpstep.checkpoint, dev.warpstep.lr.SchedulerState",
+    "dev.warpstep.checkpoint, java.lang.foreign.ValueLayout",
+    "dev.warpstep.checkpoint.torch, dev.warpstep.checkpoint.AtomicFile",
+    "dev.warpstep.checkpoint.torch, dev.warpstep.checkpoint.CheckpointException",
+    "dev.warpstep.checkpoint.torch, java.lang.foreign.ValueLayout",
     "dev.warpstep.plan, dev.warpstep.plan.StepPlan.Tensor",
     "dev.warpstep.adapter.jcuda, dev.warpstep.Parameter",
     "dev.warpstep.adapter.jcuda, jcuda.Pointer",
     "dev.warpstep.backend, dev.warpstep.plan.StepPlan",
     "dev.warpstep.backend.cpu, dev.warpstep.backend.cpu.bindings.WsRow",
     "dev.warpstep.backend.cpu, java.lang.foreign.ValueLayout",
-    "dev.warpstep.backend.cuda, jcuda.driver.JCudaDriver"
+    "dev.warpstep.backend.cuda, jcuda.driver.JCudaDriver",
+    "dev.warpstep.unfused.cuda, jcuda.driver.JCudaDriver"
   })
   void namesFromTheRightRoomAreNot(String owner, String name) {
     String source =

@@ -5,7 +5,7 @@ import dev.warpstep.backend.bindings.WsAverage;
 /** How often an average was updated, and with which weight the next value counts. */
 public final class AverageState implements AutoCloseable {
   private final DeviceStruct struct;
-  private final double decay;
+  private double decay;
   private boolean deviceCounts;
 
   /**
@@ -14,14 +14,31 @@ public final class AverageState implements AutoCloseable {
    */
   public AverageState(DeviceStruct struct, double decay) {
     this.struct = struct;
-    this.decay = decay;
-    WsAverage.decay(struct.host(), decay);
-    struct.touch(0, WsAverage.sizeof());
+    set(decay, 0);
   }
 
   /** What the state of an average needs. */
   public static long sizeBytes() {
     return WsAverage.sizeof();
+  }
+
+  /**
+   * Goes on from another average.
+   *
+   * @param newDecay as in the constructor
+   * @param updates so far
+   */
+  public void set(double newDecay, long updates) {
+    decay = newDecay;
+    WsAverage.decay(struct.host(), newDecay);
+    WsAverage.updates(struct.host(), updates);
+    struct.touch(0, WsAverage.sizeof());
+    deviceCounts = false;
+  }
+
+  /** Of the exponential average; negative: the mean of all values. */
+  public double decay() {
+    return decay;
   }
 
   /** A norm pass will count the next update, unless it skips. */

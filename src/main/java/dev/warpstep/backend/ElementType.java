@@ -1,6 +1,5 @@
 package dev.warpstep.backend;
 
-import dev.warpstep.backend.bindings.WarpstepPlan;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 
@@ -9,7 +8,7 @@ import java.lang.foreign.ValueLayout;
  */
 public enum ElementType {
   /** IEEE 754 binary32. */
-  FLOAT32(WarpstepPlan.WS_FLOAT32(), Float.BYTES) {
+  FLOAT32(0, Float.BYTES) {
     @Override
     public double get(MemorySegment values, long index) {
       return values.getAtIndex(ValueLayout.JAVA_FLOAT_UNALIGNED, index);
@@ -22,7 +21,7 @@ public enum ElementType {
   },
 
   /** IEEE 754 binary16. */
-  FLOAT16(WarpstepPlan.WS_FLOAT16(), Short.BYTES) {
+  FLOAT16(1, Short.BYTES) {
     @Override
     public double get(MemorySegment values, long index) {
       return Float.float16ToFloat(values.getAtIndex(ValueLayout.JAVA_SHORT_UNALIGNED, index));
@@ -36,7 +35,7 @@ public enum ElementType {
   },
 
   /** The upper half of a binary32. */
-  BFLOAT16(WarpstepPlan.WS_BFLOAT16(), Short.BYTES) {
+  BFLOAT16(2, Short.BYTES) {
     @Override
     public double get(MemorySegment values, long index) {
       return Float.intBitsToFloat(
@@ -55,7 +54,7 @@ public enum ElementType {
   },
 
   /** IEEE 754 binary64. */
-  FLOAT64(WarpstepPlan.WS_FLOAT64(), Double.BYTES) {
+  FLOAT64(3, Double.BYTES) {
     @Override
     public double get(MemorySegment values, long index) {
       return values.getAtIndex(ValueLayout.JAVA_DOUBLE_UNALIGNED, index);

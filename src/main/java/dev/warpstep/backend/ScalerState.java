@@ -8,20 +8,23 @@ public final class ScalerState implements AutoCloseable {
   private final DeviceStruct struct;
 
   /**
-   * @param struct of {@link #sizeBytes} bytes, which is closed with this
+   * Everything that outlives an update of the scale.
+   *
+   * @param growthTracker steps in a row without an infinity
    */
-  public ScalerState(
-      DeviceStruct struct,
+  public record Settings(
       float scale,
       double growthFactor,
       double backoffFactor,
-      int growthInterval) {
+      int growthInterval,
+      int growthTracker) {}
+
+  /**
+   * @param struct of {@link #sizeBytes} bytes, which is closed with this
+   */
+  public ScalerState(DeviceStruct struct, Settings settings) {
     this.struct = struct;
-    MemorySegment raw = struct.host();
-    WsScaler.growth_factor(raw, growthFactor);
-    WsScaler.backoff_factor(raw, backoffFactor);
-    WsScaler.growth_interval(raw, growthInterval);
-    set(scale);
+    set(settings);
   }
 
   /** What a scaler needs. */
@@ -34,10 +37,37 @@ public final class ScalerState implements AutoCloseable {
    */
   public void set(float scale) {
     MemorySegment raw = struct.host();
-    WsScaler.scale(raw, scale);
-    WsScaler.growth_tracker(raw, 0);
+    set(
+        new Settings(
+            scale,
+            WsScaler.growth_factor(raw), // only the host changes these
+            WsScaler.backoff_factor(raw),
+            WsScaler.growth_interval(raw),
+            0));
+  }
+
+  /** Sets everything; infinities that were found are forgotten. */
+  public void set(Settings settings) {
+    MemorySegment raw = struct.host();
+    WsScaler.growth_factor(raw, settings.growthFactor());
+    WsScaler.backoff_factor(raw, settings.backoffFactor());
+    WsScaler.growth_interval(raw, settings.growthInterval());
+    WsScaler.scale(raw, settings.scale());
+    WsScaler.growth_tracker(raw, settings.growthTracker());
     WsScaler.found_infinity(raw, 0);
     struct.touch(0, WsScaler.sizeof());
+  }
+
+  /** Everything, after all work given so far. */
+  public Settings get() {
+    struct.receive();
+    MemorySegment raw = struct.host();
+    return new Settings(
+        WsScaler.scale(raw),
+        WsScaler.growth_factor(raw),
+        WsScaler.backoff_factor(raw),
+        WsScaler.growth_interval(raw),
+        WsScaler.growth_tracker(raw));
   }
 
   /** The current scale, after all work given so far. */

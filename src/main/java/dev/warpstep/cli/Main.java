@@ -18,6 +18,7 @@ import picocli.CommandLine.ParameterException;
     versionProvider = Main.Version.class,
     subcommands = {
       TrainCommand.class,
+      BenchCommand.class,
       CurvesCommand.class,
       ScheduleCommand.class,
       SelfcheckCommand.class

@@ -4,8 +4,6 @@ import dev.warpstep.Device;
 import dev.warpstep.Optimizer;
 import dev.warpstep.Parameter;
 import dev.warpstep.SGD;
-import dev.warpstep.lr.LRScheduler;
-import dev.warpstep.lr.Warmup;
 import java.io.IOException;
 import java.io.PrintWriter;
 import java.nio.file.Path;
@@ -29,6 +27,16 @@ import picocli.CommandLine.Spec;
     versionProvider = Main.Version.class,
     description = {
       "Draws a learning rate schedule, and prints some of its values.",
+      "",
+      "Several schedules are one, too: 'A @ 5 B' is A, and from epoch 5 on B; 'A * B' is both at"
+          + " once. Each may have its settings behind it, as NAME:KEY=VALUE:KEY=VALUE.",
+      "",
+      "  schedule 'linear:start_factor=0.01 @5 cosine_annealing:t_max=55'",
+      "  schedule 'constant:total_iters=20 * exponential:gamma=0.9'",
+      "  schedule reduce_on_plateau:patience=3:metrics=1,0.5,0.4",
+      "  schedule lambda:factors=1,0.5,0.25",
+      "",
+      "The last of a list of metrics or factors stays.",
       "Exit status: 0, or 2 for bad arguments."
     })
 final class ScheduleCommand implements Callable<Integer> {
@@ -41,7 +49,7 @@ final class ScheduleCommand implements Callable<Integer> {
   @Parameters(
       paramLabel = "SCHEDULE",
       completionCandidates = Names.class,
-      description = "One of ${COMPLETION-CANDIDATES}.")
+      description = "${COMPLETION-CANDIDATES}, or several of them.")
   private String schedule;
 
   @Option(
@@ -108,14 +116,12 @@ final class ScheduleCommand implements Callable<Integer> {
   private List<Double> learningRates() {
     try (Device device = Device.cpu(1);
         Optimizer sgd = optimizer(device)) {
-      LRScheduler made = ScheduleKind.ofKey(schedule).make(sgd, settings);
-      if (warmup > 0) {
-        made = Warmup.linear(WARMUP_START, warmup, made);
-      }
-      List<Double> lrs = new ArrayList<>(made.getLastLr());
+      ScheduleExpression.Drawn drawn =
+          new ScheduleExpression(schedule, settings).make(sgd, WARMUP_START, warmup);
+      List<Double> lrs = new ArrayList<>(drawn.schedule().getLastLr());
       while (lrs.size() < epochs) {
-        made.step();
-        lrs.addAll(made.getLastLr());
+        drawn.step();
+        lrs.addAll(drawn.schedule().getLastLr());
       }
       return lrs;
     } catch (IllegalArgumentException | IllegalStateException e) {

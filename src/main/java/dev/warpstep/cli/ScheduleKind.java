@@ -8,27 +8,27 @@ import dev.warpstep.lr.CosineAnnealingWarmRestarts;
 import dev.warpstep.lr.CyclicLR;
 import dev.warpstep.lr.ExponentialLR;
 import dev.warpstep.lr.LRScheduler;
+import dev.warpstep.lr.LambdaLR;
 import dev.warpstep.lr.LinearLR;
 import dev.warpstep.lr.MultiStepLR;
+import dev.warpstep.lr.MultiplicativeLR;
 import dev.warpstep.lr.OneCycleLR;
 import dev.warpstep.lr.PolynomialLR;
+import dev.warpstep.lr.ReduceLROnPlateau;
 import dev.warpstep.lr.SWALR;
 import dev.warpstep.lr.StepLR;
 import dev.warpstep.lr.Warmup;
 import java.util.Arrays;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
-import java.util.Map;
 import java.util.function.BiFunction;
-import java.util.function.Function;
-import java.util.stream.Collectors;
+import java.util.function.LongToDoubleFunction;
 
 /** Schedules by name, made of settings by PyTorch's names. */
 @SuppressWarnings("ImmutableEnumChecker") // its functions have no state
 enum ScheduleKind {
   STEP((of, set) -> new StepLR(of, set.whole("step_size"), set.real("gamma", 0.1))),
-  MULTI_STEP((of, set) -> new MultiStepLR(of, set.real("gamma", 0.1), set.all("milestones"))),
+  MULTI_STEP((of, set) -> new MultiStepLR(of, set.real("gamma", 0.1), set.allWhole("milestones"))),
   CONSTANT(
       (of, set) -> new ConstantLR(of, set.real("factor", 1.0 / 3), set.whole("total_iters", 5))),
   LINEAR(
@@ -73,12 +73,19 @@ enum ScheduleKind {
               set.whole("anneal_epochs", 10),
               set.constant("anneal_strategy", AnnealStrategy.COS),
               set.real("swa_lr"))),
+  LAMBDA((of, set) -> new LambdaLR(of, listed(set.allReal("factors")))),
+  MULTIPLICATIVE(
+      (of, set) -> {
+        LongToDoubleFunction factors = listed(set.allReal("factors"));
+        return new MultiplicativeLR(of, epoch -> factors.applyAsDouble(Math.max(0, epoch - 1)));
+      }),
+  REDUCE_ON_PLATEAU(ScheduleKind::plateau),
   WARMUP_COSINE(
       (of, set) -> Warmup.cosine(of, set.whole("warmup_epochs"), set.whole("total_epochs")));
 
-  private final BiFunction<Optimizer, Settings, LRScheduler> make;
+  private final BiFunction<Optimizer, ScheduleSettings, LRScheduler> make;
 
-  ScheduleKind(BiFunction<Optimizer, Settings, LRScheduler> make) {
+  ScheduleKind(BiFunction<Optimizer, ScheduleSettings, LRScheduler> make) {
     this.make = make;
   }
 
@@ -108,67 +115,28 @@ enum ScheduleKind {
   /**
    * @throws IllegalArgumentException if a setting is missing, foreign, or out of range
    */
-  LRScheduler make(Optimizer optimizer, Map<String, String> settings) {
-    Settings set = new Settings(key(), new LinkedHashMap<>(settings));
-    LRScheduler schedule = make.apply(optimizer, set);
-    if (!set.unused().isEmpty()) {
-      throw new IllegalArgumentException(
-          "%s has no %s".formatted(key(), String.join(", ", set.unused().keySet())));
-    }
+  LRScheduler make(Optimizer optimizer, ScheduleSettings settings) {
+    LRScheduler schedule = make.apply(optimizer, settings);
+    settings.checkUsed();
     return schedule;
   }
 
-  /** Values by name; what was asked for is gone. */
-  private record Settings(String kind, Map<String, String> unused) {
-    double real(String name) {
-      return required(name, Double::parseDouble);
-    }
+  private static ReduceLROnPlateau plateau(Optimizer of, ScheduleSettings set) {
+    return ReduceLROnPlateau.builder(of)
+        .mode(set.constant("mode", ReduceLROnPlateau.Mode.MIN))
+        .factor(set.real("factor", 0.1))
+        .patience(set.whole("patience", 10))
+        .threshold(
+            set.real("threshold", 1e-4),
+            set.constant("threshold_mode", ReduceLROnPlateau.ThresholdMode.REL))
+        .cooldown(set.whole("cooldown", 0))
+        .minLr(set.real("min_lr", 0))
+        .eps(set.real("eps", 1e-8))
+        .build();
+  }
 
-    double real(String name, double otherwise) {
-      return unused.containsKey(name) ? real(name) : otherwise;
-    }
-
-    long whole(String name) {
-      return required(name, Long::parseLong);
-    }
-
-    long whole(String name, long otherwise) {
-      return unused.containsKey(name) ? whole(name) : otherwise;
-    }
-
-    long[] all(String name) {
-      return required(
-          name, text -> Arrays.stream(text.split(",")).mapToLong(Long::parseLong).toArray());
-    }
-
-    <E extends Enum<E>> E constant(String name, E otherwise) {
-      String text = unused.containsKey(name) ? unused.remove(name) : otherwise.name();
-      List<E> constants = List.of(otherwise.getDeclaringClass().getEnumConstants());
-      return constants.stream()
-          .filter(constant -> constant.name().equalsIgnoreCase(text))
-          .findFirst()
-          .orElseThrow(
-              () ->
-                  new IllegalArgumentException(
-                      "%s must be one of %s, was %s"
-                          .formatted(
-                              name,
-                              constants.stream()
-                                  .map(constant -> constant.name().toLowerCase(Locale.ROOT))
-                                  .collect(Collectors.joining(", ")),
-                              text)));
-    }
-
-    private <T> T required(String name, Function<String, T> parse) {
-      if (!unused.containsKey(name)) {
-        throw new IllegalArgumentException("%s needs --set %s=...".formatted(kind, name));
-      }
-      String text = unused.remove(name);
-      try {
-        return parse.apply(text);
-      } catch (NumberFormatException e) {
-        throw new IllegalArgumentException("%s must be a number, was %s".formatted(name, text), e);
-      }
-    }
+  /** The number of an index, and beyond the last the last. */
+  private static LongToDoubleFunction listed(double[] numbers) {
+    return index -> numbers[(int) Math.min(index, numbers.length - 1)];
   }
 }

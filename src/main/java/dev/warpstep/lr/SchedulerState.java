@@ -12,7 +12,8 @@ import java.util.Map;
  * @param scheduler the schedule's class, for example {@code StepLR}
  * @param values numbers by PyTorch's names: {@code last_epoch}; {@code base_lrs}, {@code _last_lr}
  *     and the groups' present {@code lr}, one for each group; where they are cycled the groups'
- *     present {@code momentum} or {@code beta1}; {@code best}, {@code num_bad_epochs} and {@code
+ *     present {@code momentum} or {@code beta1}; {@code T_cur} and {@code T_i} of {@link
+ *     CosineAnnealingWarmRestarts}; {@code best}, {@code num_bad_epochs} and {@code
  *     cooldown_counter} of {@link ReduceLROnPlateau}
  * @param schedulers the parts of a {@link SequentialLR} or {@link ChainedScheduler}, PyTorch's
  *     {@code _schedulers}

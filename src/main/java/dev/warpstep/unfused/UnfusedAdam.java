@@ -14,8 +14,7 @@ public final class UnfusedAdam extends UnfusedOptimizer {
   private final double beta1;
   private final double beta2;
   private final double eps;
-  private float stepSize;
-  private float scaledEps;
+  private AdamScalars scalars = new AdamScalars(0, 0);
 
   /**
    * An optimizer of tensors.
@@ -40,9 +39,7 @@ public final class UnfusedAdam extends UnfusedOptimizer {
 
   @Override
   void prepare(long step) {
-    double root = Math.sqrt(1 - power(beta2, step));
-    stepSize = (float) (lr * root / (1 - power(beta1, step)));
-    scaledEps = (float) (eps * root);
+    scalars = AdamScalars.of(step, lr, beta1, beta2, eps);
   }
 
   @Override
@@ -54,20 +51,8 @@ public final class UnfusedAdam extends UnfusedOptimizer {
     Primitives.square(temporary, tensor.gradient(), begin, end);
     Primitives.average(second, beta2, temporary, begin, end);
     Primitives.squareRoot(temporary, second, begin, end);
-    Primitives.add(temporary, scaledEps, begin, end);
+    Primitives.add(temporary, scalars.eps(), begin, end);
     Primitives.divideInto(temporary, first, begin, end);
-    Primitives.addScaled(tensor.values(), -stepSize, temporary, begin, end);
-  }
-
-  /** By repeated squaring, as the fused rule does: Math.pow rounds elsewhere. */
-  private static double power(double base, long exponent) {
-    double result = 1;
-    for (long rest = exponent; rest > 0; rest >>= 1) {
-      if ((rest & 1) == 1) {
-        result *= base;
-      }
-      base *= base;
-    }
-    return result;
+    Primitives.addScaled(tensor.values(), -scalars.stepSize(), temporary, begin, end);
   }
 }

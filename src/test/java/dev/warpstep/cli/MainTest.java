@@ -116,7 +116,12 @@ final class MainTest {
         "one_cycle --set max_lr=0.1 --set total_steps=60",
         "swa --set swa_lr=0.01",
         "warmup_cosine --set warmup_epochs=5 --set total_epochs=60",
-        "exponential --set gamma=0.9 --warmup 5");
+        "exponential --set gamma=0.9 --warmup 5",
+        "lambda --set factors=1,0.5,2,1",
+        "multiplicative:factors=0.9,0.8",
+        "reduce_on_plateau:metrics=3,2,1:patience=4 --set mode=min",
+        "constant:total_iters=20*exponential:gamma=0.9",
+        "linear:total_iters=5@5cosine_annealing:t_max=20@25exponential:gamma=0.5*step:step_size=9");
   }
 
   @ParameterizedTest
@@ -148,6 +153,43 @@ final class MainTest {
     assertTrue(rows.containsAll(List.of("0 0.1", "20 0.05", "40 0.0")), rows::toString);
   }
 
+  static Stream<Arguments> composed() {
+    return Stream.of(
+        Arguments.of(
+            "constant:factor=0.5:total_iters=9 @ 2 exponential:gamma=0.5",
+            "0.05 0.05 0.1 0.05 0.025"),
+        Arguments.of(
+            "constant:factor=0.5:total_iters=2 * step:step_size=3:gamma=0.5",
+            "0.05 0.05 0.1 0.05 0.05"),
+        Arguments.of(
+            "constant:factor=0.5:total_iters=9 @1 exponential:gamma=0.5*step:step_size=2:gamma=0.1",
+            "0.05 0.1 0.05 0.0025 0.00125"),
+        Arguments.of("lambda:factors=1,0.5,0.25", "0.1 0.05 0.025 0.025 0.025"),
+        Arguments.of("multiplicative:factors=0.5,1", "0.1 0.05 0.05 0.05 0.05"),
+        Arguments.of(
+            "reduce_on_plateau:patience=1:factor=0.5:metrics=1,0.5", "0.1 0.1 0.1 0.1 0.05"));
+  }
+
+  /** Worked out by hand; the parts themselves have golden numbers. */
+  @ParameterizedTest
+  @MethodSource("composed")
+  void severalSchedulesAreOneInALineOfText(String schedule, String expected) {
+    assertEquals(
+        0, run("schedule", schedule, "--epochs", "5", "--output", output()), err::toString);
+    List<Double> lrs =
+        out.toString()
+            .lines()
+            .map(line -> line.strip().split(" +"))
+            .filter(words -> words.length == 2 && words[0].matches("\\d"))
+            .map(words -> Double.parseDouble(words[1]))
+            .toList();
+    List<Double> rates = Stream.of(expected.split(" ")).map(Double::parseDouble).toList();
+    assertEquals(rates.size(), lrs.size(), out::toString);
+    for (int epoch = 0; epoch < rates.size(); epoch++) {
+      assertEquals(rates.get(epoch), lrs.get(epoch), 1e-15, schedule);
+    }
+  }
+
   @Test
   void printsTheSameLossesForTheSameSeedOnAnyNumberOfThreads() {
     List<String> losses = Stream.of("cpu:1", "cpu:3").map(this::lossesOfCurves).toList();
@@ -158,6 +200,42 @@ final class MainTest {
     out.getBuffer().setLength(0);
     run("curves", "--epochs", "1", "--batch", "500", "--device", device, "--output", output());
     return rows().stream().map(row -> row.group(3)).toList().toString();
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"cpu", "cpu:1"})
+  void measuresFusedAndUnfusedSteps(String device) throws IOException {
+    int status =
+        run(
+            "bench",
+            "--device",
+            device,
+            "--model",
+            "mlp_100k",
+            "--tensors",
+            "1000x3,17,0,5000",
+            "--probe",
+            "100000",
+            "--seconds",
+            "1",
+            "--output",
+            output());
+
+    assertEquals(0, status, err::toString);
+    assertTrue(out.toString().contains("mlp_100k: 10 tensors, 100,234 parameters"), out::toString);
+    assertTrue(out.toString().contains("tensors: 6 tensors, 8,017 parameters"), out::toString);
+    Pattern row =
+        Pattern.compile("(mlp_100k|tensors) +(Adam|RMSprop|SGD, momentum) +[\\d.]+ us .*");
+    assertEquals(6, out.toString().lines().filter(row.asMatchPredicate()).count(), out::toString);
+    assertPicture("bench.png");
+    List<String> lines = Files.readAllLines(Path.of(output(), "bench.json"));
+    assertEquals(1 + 2 + 6 * 3, lines.size(), lines::toString);
+    assertTrue(lines.getFirst().startsWith("{\"what\": \"machine\", \"cpu\": "), lines::getFirst);
+    for (String name : List.of("copy", "stream")) {
+      Pattern bandwidth =
+          Pattern.compile(".*\"name\": \"%s\".*per_second\": [1-9][\\d.]*}".formatted(name));
+      assertTrue(lines.stream().anyMatch(bandwidth.asMatchPredicate()), lines::toString);
+    }
   }
 
   static Stream<Arguments> badArguments() {
@@ -185,7 +263,19 @@ final class MainTest {
         bad("must be a directory that can be written", "curves", "--output", "pom.xml"),
         bad("schedule must be one of step, multi_step,", "schedule", "nosuch"),
         bad("StepLR: stepSize must be positive, was 0", "schedule", "step", "--set", "step_size=0"),
-        bad("step needs --set step_size=...", "schedule", "step"),
+        bad("step needs step_size=...", "schedule", "step"),
+        bad("schedule must be one of step,", "schedule", "step:step_size=1 @ 5"),
+        bad("schedule must be one of step,", "schedule", "step:step_size=1 *"),
+        bad("step: a setting must be key=value, was 5", "schedule", "step:5"),
+        bad("step_size must be given once", "schedule", "step:step_size=1", "--set", "step_size=1"),
+        bad("--set is for one schedule alone", "schedule", "constant*linear", "--set", "factor=1"),
+        bad("must be at least 0 and in ascending order", "schedule", "constant@9linear@5constant"),
+        bad("reduce_on_plateau needs metrics=...", "schedule", "reduce_on_plateau"),
+        bad(
+            "schedulers must be without ReduceLROnPlateau",
+            "schedule",
+            "constant@5reduce_on_plateau"),
+        bad("factors must be a number, was 1,x", "schedule", "lambda:factors=1,x"),
         bad(
             "mode must be one of triangular, triangular2, exp_range, was square",
             "schedule",
@@ -207,6 +297,10 @@ final class MainTest {
             "total_steps=9",
             "--set",
             "max_lr=1"),
+        bad("--model: model must be one of mlp_100k, ", "bench", "--model", "nosuch"),
+        bad("--tensors: must be sizes below 2^31", "bench", "--tensors", "12,3y4"),
+        bad("option '--seconds': must be a positive", "bench", "--seconds", "0"),
+        bad("do not fit into the memory of CPU", "bench", "--device", "cpu", "--model", "llama_7b"),
         bad("Unknown option: '--colour'", "train", "--colour"),
         bad("Missing required subcommand"),
         bad("Did you mean: warpstep train", "trian"));

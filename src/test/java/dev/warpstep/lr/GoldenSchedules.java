@@ -48,6 +48,7 @@ final class GoldenSchedules {
    * @param lrs of the groups
    * @param schedules the schedule and its parts, in the order of the file
    * @param metrics empty, unless the schedule needs them
+   * @param calls epochs that steps were given, NaN for none; empty, unless any was
    * @param values by hyper-parameter and group, after the constructor and after each step
    */
   record Case(
@@ -56,6 +57,7 @@ final class GoldenSchedules {
       List<Double> lrs,
       List<Node> schedules,
       List<Double> metrics,
+      List<Double> calls,
       Map<HyperParameter, List<List<Double>>> values) {
     /** How often the schedule was stepped. */
     int epochs() {
@@ -86,9 +88,24 @@ final class GoldenSchedules {
     void step(LRScheduler schedule, int epoch) {
       if (schedule instanceof ReduceLROnPlateau plateau) {
         plateau.step(metrics.get(epoch - 1));
+      } else if (schedule instanceof CosineAnnealingWarmRestarts restarts && jumps(epoch)) {
+        restarts.step(calls.get(epoch - 1));
       } else {
         schedule.step();
       }
+    }
+
+    /** What the schedule takes a step from 0 on for. */
+    long lastEpoch(int step) {
+      long last = 0;
+      for (int s = 1; s <= step; s++) {
+        last = jumps(s) ? (long) Math.floor(calls.get(s - 1)) : last + 1;
+      }
+      return last;
+    }
+
+    private boolean jumps(int step) {
+      return !calls.isEmpty() && !Double.isNaN(calls.get(step - 1));
     }
 
     private LRScheduler build(Optimizer of, int index) {
@@ -265,11 +282,13 @@ final class GoldenSchedules {
   private static Case read(List<String[]> lines) {
     List<Node> schedules = new ArrayList<>();
     List<Double> metrics = List.of();
+    List<Double> calls = List.of();
     Map<HyperParameter, List<List<Double>>> values = new LinkedHashMap<>();
     for (String[] words : lines.subList(1, lines.size())) {
       switch (words[0]) {
         case "schedule" -> schedules.add(node(words));
         case "metrics" -> metrics = numbers(words, 1);
+        case "epochs" -> calls = numbers(words, 1);
         default ->
             values
                 .computeIfAbsent(
@@ -280,7 +299,7 @@ final class GoldenSchedules {
     }
     String[] first = lines.getFirst();
     String name = first[1] + " " + schedules.getFirst().kind() + schedules.getFirst().options();
-    return new Case(name, first[2], numbers(first, 3), schedules, metrics, values);
+    return new Case(name, first[2], numbers(first, 3), schedules, metrics, calls, values);
   }
 
   private static Node node(String[] words) {
@@ -301,7 +320,7 @@ final class GoldenSchedules {
           numbers.add(last);
         }
       } else {
-        numbers.add(words[i].equals("nan") ? Double.NaN : Double.parseDouble(words[i]));
+        numbers.add(words[i].matches("nan|-") ? Double.NaN : Double.parseDouble(words[i]));
       }
     }
     return numbers;

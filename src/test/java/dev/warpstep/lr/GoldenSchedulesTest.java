@@ -57,7 +57,7 @@ class GoldenSchedulesTest {
         if (epoch > 0) {
           golden.step(schedule, epoch);
         }
-        assertEquals(epoch, schedule.lastEpoch());
+        assertEquals(golden.lastEpoch(epoch), schedule.lastEpoch());
         for (Map.Entry<HyperParameter, List<List<Double>>> of : golden.values().entrySet()) {
           for (int g = 0; g < golden.lrs().size(); g++) {
             double expected = of.getValue().get(g).get(epoch);

@@ -204,6 +204,23 @@ class LRSchedulerTest {
   }
 
   @Test
+  void anEpochThatIsNoneIsRefusedAndChangesNothing() {
+    CosineAnnealingWarmRestarts schedule = new CosineAnnealingWarmRestarts(sgd, 4, 2, 0);
+    schedule.step(5.5);
+    SchedulerState before = schedule.stateDict();
+    for (double epoch : new double[] {-0.1, Double.NaN, Double.POSITIVE_INFINITY}) {
+      assertThrows(IllegalArgumentException.class, () -> schedule.step(epoch));
+    }
+    for (SchedulerState bad :
+        List.of(with(before, "T_i", 12.0), with(before, "T_i", 0.0), with(before, "T_cur", -1.0))) {
+      assertThrows(IllegalArgumentException.class, () -> schedule.loadStateDict(bad));
+    }
+    assertEquals(before, schedule.stateDict());
+    assertEquals(List.of(1.5), before.values().get("T_cur"));
+    assertEquals(List.of(8.0), before.values().get("T_i"));
+  }
+
+  @Test
   void aPlateauNeedsAMetric() {
     LRScheduler schedule = ReduceLROnPlateau.builder(sgd).build();
     assertThrows(UnsupportedOperationException.class, schedule::step);

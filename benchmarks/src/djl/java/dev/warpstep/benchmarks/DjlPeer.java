@@ -6,6 +6,8 @@ import ai.djl.ndarray.NDManager;
 import ai.djl.ndarray.types.Shape;
 import ai.djl.training.optimizer.Optimizer;
 import ai.djl.training.tracker.Tracker;
+import dev.warpstep.cli.bench.Model;
+import dev.warpstep.cli.bench.Rule;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -22,8 +24,6 @@ public final class DjlPeer {
           "model", "mlp_100k,resnet50,gpt2_124m",
           "threads", "2",
           "samples", "11");
-
-  private static final long WARM_UP_NANOS = 1_500_000_000;
 
   private DjlPeer() {}
 
@@ -65,25 +65,19 @@ public final class DjlPeer {
     Optimizer optimizer = available.get();
     List<NDArray> values = new ArrayList<>();
     List<NDArray> gradients = new ArrayList<>();
-    for (int size : model.sizes()) {
+    for (long size : model.shape().sizes()) {
       values.add(manager.randomUniform(-0.5f, 0.5f, new Shape(size)));
       gradients.add(signed(manager, size));
     }
-    long end = System.nanoTime() + WARM_UP_NANOS;
-    do {
-      step(optimizer, values, gradients);
-    } while (System.nanoTime() < end);
-    double[] millis = new double[sampleCount];
-    for (int sample = 0; sample < sampleCount; sample++) {
-      gradients.forEach(gradient -> gradient.muli(-1));
-      step(optimizer, values, gradients);
-      long begin = System.nanoTime();
-      for (int i = 0; i < model.stepsPerSample(); i++) {
-        step(optimizer, values, gradients);
-      }
-      millis[sample] = (System.nanoTime() - begin) / 1e6 / model.stepsPerSample();
-    }
-    print(rule, model, threads, new Samples(millis));
+    Engine engine = Engine.getInstance();
+    String version = Engine.getDjlVersion() + ", PyTorch " + engine.getVersion();
+    new PeerRun("djl", version, "update", threads, sampleCount)
+        .measure(
+            rule,
+            model,
+            () -> step(optimizer, values, gradients),
+            () -> gradients.forEach(gradient -> gradient.muli(-1)),
+            model.shape().stepsPerSample());
   }
 
   private static void step(Optimizer optimizer, List<NDArray> values, List<NDArray> gradients) {
@@ -93,30 +87,10 @@ public final class DjlPeer {
   }
 
   /** Of either sign, 0.5e-2 to 1.5e-2 large. */
-  private static NDArray signed(NDManager manager, int size) {
+  private static NDArray signed(NDManager manager, long size) {
     try (NDArray magnitudes = manager.randomUniform(0.5e-2f, 1.5e-2f, new Shape(size));
         NDArray signs = manager.randomUniform(-1, 1, new Shape(size)).sign()) {
       return magnitudes.mul(signs);
     }
-  }
-
-  private static void print(Rule rule, Model model, int threads, Samples samples) {
-    Engine engine = Engine.getInstance();
-    JsonLine.of("step")
-        .put("library", "djl")
-        .put("version", Engine.getDjlVersion() + ", PyTorch " + engine.getVersion())
-        .put("way", "update")
-        .put("rule", rule.key())
-        .put("model", model.key())
-        .put("rows", Rows.NORMAL.key())
-        .put("threads", threads)
-        .put("ms", samples.median())
-        .put("ms_p25", samples.quantile(0.25))
-        .put("ms_p75", samples.quantile(0.75))
-        .put("samples", samples.count())
-        .put("steps_per_sample", model.stepsPerSample())
-        .put("parameters", model.parameterCount())
-        .put("bytes_per_parameter", rule.bytesPerParameter())
-        .print();
   }
 }

@@ -1,5 +1,8 @@
 package dev.warpstep.benchmarks;
 
+import dev.warpstep.cli.bench.CpuPlace;
+import dev.warpstep.cli.bench.Model;
+import dev.warpstep.cli.bench.Rule;
 import java.util.concurrent.TimeUnit;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
@@ -37,29 +40,32 @@ public class DecayedStateBenchmark {
   @Param({"1", "2"})
   int threads;
 
-  private Fused fused;
+  private CpuPlace place;
+  private DecayedState state;
 
   /** Allocates. */
   @Setup
   public void open() {
-    fused = new Fused(rule, model, Memory.NATIVE, rows, threads);
+    place = new CpuPlace(threads);
+    state = DecayedState.of(place, rule, model.shape(), Memory.NATIVE, rows);
   }
 
   /** Keeps the parameters where they are. */
   @Setup(Level.Iteration)
   public void flip() {
-    fused.gradients().flip();
+    state.gradients().flip();
   }
 
   /** Frees. */
   @TearDown
   public void close() {
-    fused.close();
+    state.close();
+    place.close();
   }
 
   /** One step of the whole model. */
   @Benchmark
   public void step() {
-    fused.step();
+    state.fused().step();
   }
 }

@@ -1,5 +1,6 @@
 package dev.warpstep.benchmarks;
 
+import dev.warpstep.cli.bench.JsonLine;
 import java.util.Collection;
 import java.util.Locale;
 import org.openjdk.jmh.profile.GCProfiler;
@@ -45,7 +46,11 @@ public final class Jmh {
               switch (label) {
                 case "gc.alloc.rate.norm" ->
                     line.put("bytes_per_op", secondary.getStatistics().getMin());
-                case "megabytes", "gigabytesPerSecond", "shareOfProbe" ->
+                case "megabytes",
+                    "gigabytesPerSecond",
+                    "shareOfCopy",
+                    "shareOfStream",
+                    "deviceMicroseconds" ->
                     // JMH adds up what the iterations counted.
                     line.put(label, secondary.getStatistics().getMean());
                 default -> {

@@ -7,13 +7,6 @@ import dev.warpstep.Optimizer;
 import dev.warpstep.Parameter;
 import dev.warpstep.StepGraph;
 import dev.warpstep.StepOptions;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemorySegment;
-import java.lang.foreign.SymbolLookup;
-import java.lang.foreign.ValueLayout;
-import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import jcuda.driver.CUcontext;
@@ -96,13 +89,13 @@ public class LaunchOverheadBenchmark {
       check(JCudaDriver.cuDevicePrimaryCtxRetain(context, device0));
       check(JCudaDriver.cuCtxPushCurrent(context));
     }
-    onlyAnswer(true);
+    SoftwareDriver.onlyAnswer(true);
   }
 
   /** Frees. */
   @TearDown
   public void close() {
-    onlyAnswer(false);
+    SoftwareDriver.onlyAnswer(false);
     if (current) {
       check(JCudaDriver.cuCtxPopCurrent(new CUcontext()));
       check(JCudaDriver.cuDevicePrimaryCtxRelease(device0));
@@ -116,22 +109,6 @@ public class LaunchOverheadBenchmark {
   private static void check(int code) {
     if (code != CUresult.CUDA_SUCCESS) {
       throw new IllegalStateException(CUresult.stringFor(code));
-    }
-  }
-
-  /** Does nothing on the real driver. */
-  @SuppressWarnings("restricted") // a function of native/simulator/simulator.h
-  private static void onlyAnswer(boolean on) {
-    Optional<MemorySegment> function =
-        SymbolLookup.libraryLookup("libcuda.so.1", Arena.global()).find("simulator_only_answer");
-    if (function.isPresent()) {
-      try {
-        Linker.nativeLinker()
-            .downcallHandle(function.orElseThrow(), FunctionDescriptor.ofVoid(ValueLayout.JAVA_INT))
-            .invokeExact(on ? 1 : 0);
-      } catch (Throwable e) {
-        throw new LinkageError("simulator_only_answer", e);
-      }
     }
   }
 

@@ -51,6 +51,11 @@ public final class Options {
   }
 
   /** The only value of an option. */
+  public String text(String option) {
+    return values.get(option);
+  }
+
+  /** The only value of an option. */
   public int number(String option) {
     return Integer.parseInt(values.get(option));
   }

@@ -1,6 +1,17 @@
 package dev.warpstep.benchmarks;
 
 import com.sun.management.ThreadMXBean;
+import dev.warpstep.cli.bench.Contender;
+import dev.warpstep.cli.bench.CpuPlace;
+import dev.warpstep.cli.bench.CpuUnfused;
+import dev.warpstep.cli.bench.Gradients;
+import dev.warpstep.cli.bench.JsonLine;
+import dev.warpstep.cli.bench.Model;
+import dev.warpstep.cli.bench.ModelShape;
+import dev.warpstep.cli.bench.Precision;
+import dev.warpstep.cli.bench.Rule;
+import dev.warpstep.cli.bench.Samples;
+import dev.warpstep.cli.bench.StreamProbe;
 import java.lang.management.ManagementFactory;
 import java.util.Map;
 
@@ -32,7 +43,7 @@ public final class PairedRun {
   /** Counts what every thread allocates, the library's own included. */
   private static final ThreadMXBean THREADS = (ThreadMXBean) ManagementFactory.getThreadMXBean();
 
-  private final Model model;
+  private final ModelShape model;
   private final Gradients gradients;
   private final Contender[] contenders;
   private final int pairs;
@@ -40,7 +51,7 @@ public final class PairedRun {
   private final double[][] allocatedBytes;
 
   private PairedRun(
-      Model model, Gradients gradients, Contender first, Contender second, int pairs) {
+      ModelShape model, Gradients gradients, Contender first, Contender second, int pairs) {
     this.model = model;
     this.gradients = gradients;
     this.contenders = new Contender[] {first, second};
@@ -74,33 +85,43 @@ public final class PairedRun {
   /** What is measured, the second contender apart. */
   private record Case(Rule rule, Model model, int threads, int pairs) {
     void probe(Memory memory) {
-      try (Fused fused = new Fused(rule, model, memory, Rows.NORMAL, threads);
-          Probe probe = new Probe(fused.gradients(), memory, threads)) {
-        PairedRun run = new PairedRun(model, fused.gradients(), fused, probe, pairs).measure();
+      try (CpuPlace place = new CpuPlace(threads);
+          DecayedState state = DecayedState.of(place, rule, model.shape(), memory, Rows.NORMAL);
+          StreamProbe probe =
+              new StreamProbe(place.newBackend(), model.shape().sizes(), memory == Memory.HEAP)) {
+        PairedRun run = run(state, probe).measure();
         printStep(run, 0, "warpstep", memory.key(), Rows.NORMAL);
         printStep(run, 1, "probe", memory.key(), Rows.NORMAL);
         Samples share =
-            run.ratios(1, 0, (double) fused.bytesPerParameter() / probe.bytesPerParameter());
+            run.ratios(1, 0, (double) state.fused().bytesPerStep() / probe.bytesPerStep());
         printPair("share_of_probe", memory.key(), Rows.NORMAL, share);
       }
     }
 
     void unfused() {
-      try (Fused fused = new Fused(rule, model, Memory.HEAP, Rows.NORMAL, threads);
-          Unfused unfused = new Unfused(rule, fused.gradients(), threads)) {
-        PairedRun run = new PairedRun(model, fused.gradients(), fused, unfused, pairs).measure();
+      try (CpuPlace place = new CpuPlace(threads);
+          DecayedState state =
+              DecayedState.of(place, rule, model.shape(), Memory.HEAP, Rows.NORMAL);
+          CpuUnfused unfused = new CpuUnfused(rule, state.gradients(), threads)) {
+        PairedRun run = run(state, unfused).measure();
         printStep(run, 1, "unfused", "heap", Rows.NORMAL);
         printPair("speedup_over_unfused", "heap", Rows.NORMAL, run.ratios(1, 0, 1));
       }
     }
 
     void decayed(Rows rows) {
-      try (Fused decayed = new Fused(rule, model, Memory.NATIVE, rows, threads);
-          Fused normal = new Fused(rule, model, Memory.NATIVE, Rows.NORMAL, threads)) {
-        PairedRun run = new PairedRun(model, decayed.gradients(), decayed, normal, pairs).measure();
+      try (CpuPlace place = new CpuPlace(threads);
+          DecayedState decayed = DecayedState.of(place, rule, model.shape(), Memory.NATIVE, rows);
+          DecayedState normal =
+              DecayedState.of(place, rule, model.shape(), Memory.NATIVE, Rows.NORMAL)) {
+        PairedRun run = run(decayed, normal.fused()).measure();
         printStep(run, 0, "warpstep", "native", rows);
         printPair("slowdown_by_rows", "native", rows, run.ratios(0, 1, 1));
       }
+    }
+
+    private PairedRun run(DecayedState first, Contender second) {
+      return new PairedRun(model.shape(), first.gradients(), first.fused(), second, pairs);
     }
 
     private void printStep(PairedRun run, int side, String library, String way, Rows rows) {
@@ -111,10 +132,12 @@ public final class PairedRun {
           .put("ms_p25", samples.quantile(0.25))
           .put("ms_p75", samples.quantile(0.75))
           .put("samples", samples.count())
-          .put("steps_per_sample", model.stepsPerSample())
-          .put("parameters", model.parameterCount())
-          .put("bytes_per_parameter", run.contenders[side].bytesPerParameter())
-          .put("allocated_bytes_per_step", allocated.median() / model.stepsPerSample())
+          .put("steps_per_sample", model.shape().stepsPerSample())
+          .put("parameters", model.shape().parameterCount())
+          .put(
+              "bytes_per_parameter",
+              run.contenders[side].bytesPerStep() / model.shape().parameterCount())
+          .put("allocated_bytes_per_step", allocated.median() / model.shape().stepsPerSample())
           .put("allocated_bytes_at_most", (long) allocated.quantile(1))
           .print();
     }
@@ -132,6 +155,8 @@ public final class PairedRun {
       return line.put("way", way)
           .put("rule", rule.key())
           .put("model", model.key())
+          .put("dtype", Precision.FP32.key())
+          .put("device", "cpu")
           .put("rows", rows.key())
           .put("threads", threads);
     }

@@ -1,7 +1,7 @@
 package dev.warpstep.benchmarks;
 
+import dev.warpstep.cli.bench.Values;
 import java.util.Locale;
-import java.util.Random;
 
 /** What the gradients of all rows are like, and with them, after a while, the state. */
 public enum Rows {
@@ -13,11 +13,6 @@ public enum Rows {
   TINY(1e-25f),
   /** Squares are denormal numbers, which processors compute slowly. */
   DENORMAL_SQUARES(1e-20f);
-
-  /** Not a power of two, so that equal values do not meet in equal places of a vector. */
-  private static final int TILE_ELEMENTS = 65_521;
-
-  private static final long SEED = 42;
 
   private final float magnitude;
 
@@ -32,12 +27,6 @@ public enum Rows {
 
   /** Gradients to be repeated, of either sign, up to half larger or smaller than the magnitude. */
   float[] tile() {
-    Random random = new Random(SEED);
-    float[] tile = new float[TILE_ELEMENTS];
-    for (int i = 0; i < tile.length; i++) {
-      float sign = random.nextBoolean() ? 1 : -1;
-      tile[i] = sign * magnitude * (0.5f + random.nextFloat());
-    }
-    return tile;
+    return Values.tile(magnitude);
   }
 }

@@ -1,7 +1,13 @@
 package dev.warpstep.benchmarks;
 
+import dev.warpstep.cli.bench.Contender;
+import dev.warpstep.cli.bench.CudaPlace;
+import dev.warpstep.cli.bench.Model;
+import dev.warpstep.cli.bench.Place;
+import dev.warpstep.cli.bench.Precision;
+import dev.warpstep.cli.bench.Rule;
+import dev.warpstep.cli.bench.Subject;
 import java.util.concurrent.TimeUnit;
-import org.openjdk.jmh.annotations.AuxCounters;
 import org.openjdk.jmh.annotations.Benchmark;
 import org.openjdk.jmh.annotations.BenchmarkMode;
 import org.openjdk.jmh.annotations.Fork;
@@ -17,9 +23,8 @@ import org.openjdk.jmh.annotations.TearDown;
 import org.openjdk.jmh.annotations.Warmup;
 
 /**
- * {@code step()} with nothing changed since the last one. Each iteration times the probe first, on
- * arrays of the same sizes in the same kind of memory, so that every result comes with its share of
- * what the memory gave in that second.
+ * {@code step()} with nothing changed since the last one, fused or one pass per operation, on any
+ * device.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -30,105 +35,78 @@ import org.openjdk.jmh.annotations.Warmup;
 @Warmup(iterations = 3, time = 1)
 @Measurement(iterations = 7, time = 1)
 public class StepBenchmark {
-  private static final int PROBE_SAMPLES = 5;
-  private static final long WARM_UP_NANOS = 1_500_000_000;
+  private static final int CHECKED_STEPS = 2;
 
   @Param Rule rule;
-  @Param Model model;
-  @Param Memory memory;
 
-  @Param({"1", "2"})
-  int threads;
+  @Param({"MLP_100K", "RESNET50", "GPT2_124M"})
+  Model model;
 
-  private Fused fused;
-  private Probe probe;
-  private double probeNanos;
+  @Param Precision dtype;
+
+  /** As {@code --device} takes it. */
+  @Param({"cpu:1", "cpu:2"})
+  String device;
 
   /**
-   * What the time of a step means in terms of memory. JMH's own table shows the sums over the
-   * iterations, the lines that {@link Jmh} prints show the means.
+   * Unfused: on the CPU {@code unfused}; on CUDA {@code per tensor}, {@code foreach}, {@code
+   * cublas}.
    */
-  @State(Scope.Thread)
-  @AuxCounters(AuxCounters.Type.EVENTS)
-  public static class Bandwidth {
-    /** Bytes that a step moves, in millions. */
-    public double megabytes;
+  @Param({"fused", "unfused"})
+  String way;
 
-    /** Bytes moved per nanosecond. */
-    public double gigabytesPerSecond;
+  private Place place;
+  private Subject subject;
+  private Contender contender;
+  private Meter meter;
 
-    /** Bandwidth of the step over that of the probe. */
-    public double shareOfProbe;
-
-    private long steps;
-    private long begin;
-
-    /** Starts the clock. */
-    @Setup(Level.Iteration)
-    public void start(StepBenchmark benchmark) {
-      benchmark.prepareIteration();
-      steps = 0;
-      begin = System.nanoTime();
-    }
-
-    /** Computes the counters. */
-    @TearDown(Level.Iteration)
-    public void finish(StepBenchmark benchmark) {
-      double nanos = (double) (System.nanoTime() - begin) / steps;
-      double bytes = (double) benchmark.model.parameterCount() * benchmark.rule.bytesPerParameter();
-      megabytes = bytes / 1e6;
-      gigabytesPerSecond = bytes / nanos;
-      shareOfProbe =
-          benchmark.probeNanos
-              / nanos
-              * benchmark.rule.bytesPerParameter()
-              / benchmark.probe.bytesPerParameter();
-    }
-  }
-
-  /** Allocates. */
+  /** Allocates, and compares the values of both ways. */
   @Setup
   public void open() {
-    fused = new Fused(rule, model, memory, Rows.NORMAL, threads);
-    probe = new Probe(fused.gradients(), memory, threads);
-    // The profiler counts what happens between iterations too, and the probe allocates until it is
-    // compiled.
-    for (long end = System.nanoTime() + WARM_UP_NANOS; System.nanoTime() < end; ) {
-      probeSample();
+    place = Place.of(device);
+    if (place instanceof CudaPlace cuda && way.equals("cublas")) {
+      cuda.add("cublas", CublasPasses::new);
     }
+    if (way.equals("fused")) {
+      subject = place.fused(rule, dtype, model.shape());
+      contender = subject.fused();
+    } else {
+      subject = place.subject(rule, model.shape());
+      contender = subject.unfused().get(way);
+      if (contender == null) {
+        throw new IllegalArgumentException(
+            "way must be fused or one of %s on %s, was %s"
+                .formatted(subject.unfused().keySet(), device, way));
+      }
+      subject
+          .difference(model.shape().sizes().size(), CHECKED_STEPS)
+          .ifPresent(
+              difference -> {
+                throw new IllegalStateException("not the same values: " + difference);
+              });
+    }
+    meter = new Meter(place, contender.bytesPerStep());
+  }
+
+  /** Keeps the parameters where they are, and starts the clock. */
+  @Setup(Level.Iteration)
+  public void begin() {
+    subject.flip();
+    meter.begin();
   }
 
   /** Frees. */
   @TearDown
   public void close() {
-    probe.close();
-    fused.close();
-  }
-
-  private void prepareIteration() {
-    fused.gradients().flip();
-    probe.step();
-    double[] nanos = new double[PROBE_SAMPLES];
-    for (int sample = 0; sample < nanos.length; sample++) {
-      nanos[sample] = probeSample();
-    }
-    probeNanos = new Samples(nanos).median();
-  }
-
-  /** Nanoseconds that a step of the probe takes. */
-  private double probeSample() {
-    int steps = model.stepsPerSample();
-    long begin = System.nanoTime();
-    for (int step = 0; step < steps; step++) {
-      probe.step();
-    }
-    return (double) (System.nanoTime() - begin) / steps;
+    meter.close();
+    subject.close();
+    place.close();
   }
 
   /** One step of the whole model. */
   @Benchmark
-  public void step(Bandwidth bandwidth) {
-    fused.step();
-    bandwidth.steps++;
+  public void step(Reading reading) {
+    contender.step();
+    reading.count(meter);
   }
 }

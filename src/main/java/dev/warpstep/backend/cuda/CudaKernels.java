@@ -5,6 +5,7 @@ import dev.warpstep.error.CudaUnavailableException.Reason;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.lang.ref.SoftReference;
 import java.nio.charset.StandardCharsets;
 import java.util.Optional;
 
@@ -22,6 +23,9 @@ final class CudaKernels {
    */
   private static volatile Optional<byte[]> standIn = Optional.empty();
 
+  /** 8 MB that take 50 ms to unpack, for a program that opens one device after the other. */
+  private static volatile SoftReference<byte[]> kept = new SoftReference<>(null);
+
   private CudaKernels() {}
 
   /** Makes a build without kernels use an image that was not built. */
@@ -37,10 +41,16 @@ final class CudaKernels {
    *     absence: a broken jar must not look like a machine without a GPU
    */
   static byte[] image() {
+    byte[] unpacked = kept.get();
+    if (unpacked != null) {
+      return unpacked;
+    }
     try (InputStream kernels = CudaKernels.class.getResourceAsStream(FAT_BINARY);
         InputStream absent = CudaKernels.class.getResourceAsStream(ABSENT)) {
       if (kernels != null) {
-        return kernels.readAllBytes();
+        byte[] image = kernels.readAllBytes();
+        kept = new SoftReference<>(image);
+        return image;
       }
       if (absent == null) {
         throw new IllegalStateException("the jar is broken: it has no " + FAT_BINARY);

@@ -2,6 +2,7 @@ package dev.warpstep.backend.cuda;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import java.lang.foreign.MemorySegment;
 import java.util.HashMap;
 import java.util.Map;
 import jcuda.Pointer;
@@ -68,6 +69,30 @@ final class CallersMemory implements AutoCloseable {
                   count * (long) Float.BYTES));
         });
     return values;
+  }
+
+  /** Copies native memory to the device. */
+  void write(long address, MemorySegment values) {
+    inContext(
+        () ->
+            check(
+                JCudaDriver.cuMemcpyHtoD(
+                    new CudaContext.Address(address),
+                    Pointer.toBuffer(values.asByteBuffer()),
+                    values.byteSize())));
+  }
+
+  /** Copies to native memory, after everything that the device was given to do. */
+  void read(long address, MemorySegment values) {
+    inContext(
+        () -> {
+          check(JCudaDriver.cuCtxSynchronize());
+          check(
+              JCudaDriver.cuMemcpyDtoH(
+                  Pointer.toBuffer(values.asByteBuffer()),
+                  new CudaContext.Address(address),
+                  values.byteSize()));
+        });
   }
 
   void free(long address) {

@@ -4,10 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import dev.warpstep.AveragedParameters;
 import dev.warpstep.Device;
-import dev.warpstep.GradScaler;
-import dev.warpstep.NormType;
 import dev.warpstep.Optimizer;
 import dev.warpstep.Parameter;
 import dev.warpstep.SGD;
@@ -15,6 +12,7 @@ import dev.warpstep.StepGraph;
 import dev.warpstep.StepOptions;
 import dev.warpstep.StepResult;
 import dev.warpstep.backend.cuda.Simulator.BlockOrder;
+import dev.warpstep.backend.cuda.StepFeatures.Feature;
 import dev.warpstep.backend.cuda.Twins.Shape;
 import dev.warpstep.error.DeviceException;
 import dev.warpstep.rules.RuleUnderTest;
@@ -39,77 +37,6 @@ class CudaFullStepTest {
   private static final int[] SIZES = {
     0, 1, 15, 16, 17, 127, 128, 129, 1023, 1024, 1025, 8191, 8192, 8193, 65_537
   };
-
-  /** What can be asked for, alone and together. */
-  private enum Feature {
-    SCALE,
-    NORM,
-    INFINITY_NORM,
-    VALUE,
-    ZERO,
-    EMA,
-    SWA,
-    SCALER,
-    SCALER_ALONE
-  }
-
-  private static final List<Set<Feature>> COMBINATIONS =
-      List.of(
-          Set.of(Feature.SCALE),
-          Set.of(Feature.NORM),
-          Set.of(Feature.INFINITY_NORM, Feature.SCALE),
-          Set.of(Feature.VALUE),
-          Set.of(Feature.ZERO),
-          Set.of(Feature.EMA),
-          Set.of(Feature.SWA, Feature.SCALE, Feature.VALUE),
-          Set.of(Feature.SCALER),
-          Set.of(Feature.SCALER_ALONE, Feature.SWA, Feature.NORM),
-          Set.of(Feature.SCALER, Feature.NORM, Feature.VALUE, Feature.ZERO, Feature.EMA));
-
-  /** The options of one device, with what they need. */
-  private static final class Side implements AutoCloseable {
-    final Optional<GradScaler> scaler;
-    final Optional<AveragedParameters> average;
-    final StepOptions options;
-
-    Side(Set<Feature> features, Optimizer optimizer) {
-      StepOptions.Builder builder = StepOptions.builder();
-      boolean dynamic = features.contains(Feature.SCALER);
-      boolean alone = features.contains(Feature.SCALER_ALONE);
-      scaler =
-          dynamic || alone
-              ? Optional.of(
-                  GradScaler.builder().initScale(24).growthInterval(2).build(optimizer.device()))
-              : Optional.empty();
-      scaler.ifPresent(s -> builder.gradScaler(s, dynamic));
-      average =
-          features.contains(Feature.EMA)
-              ? Optional.of(AveragedParameters.ema(optimizer, 0.9))
-              : features.contains(Feature.SWA)
-                  ? Optional.of(AveragedParameters.swa(optimizer))
-                  : Optional.empty();
-      average.ifPresent(builder::average);
-      if (features.contains(Feature.SCALE)) {
-        builder.gradientScale(3);
-      }
-      if (features.contains(Feature.NORM)) {
-        builder.maxNorm(0.7);
-      }
-      if (features.contains(Feature.INFINITY_NORM)) {
-        builder.maxNorm(0.7, NormType.INFINITY);
-      }
-      if (features.contains(Feature.VALUE)) {
-        builder.clipValue(0.01);
-      }
-      options = builder.zeroGrad(features.contains(Feature.ZERO)).build();
-    }
-
-    @Override
-    public void close() {
-      average.ifPresent(AveragedParameters::close);
-      scaler.ifPresent(GradScaler::close);
-    }
-  }
 
   private static List<Shape> shapes() {
     List<Shape> shapes = new ArrayList<>();
@@ -137,7 +64,7 @@ class CudaFullStepTest {
                 DynamicTest.dynamicTest(
                     rule.name(),
                     () -> {
-                      for (Set<Feature> features : COMBINATIONS) {
+                      for (Set<Feature> features : StepFeatures.COMBINATIONS) {
                         compare(rule, features, shapes);
                       }
                     }));
@@ -147,8 +74,8 @@ class CudaFullStepTest {
     try (Device cpu = Device.cpu(2);
         Device cuda = Device.cuda();
         Twins twins = new Twins(rule.builder(), shapes, 3, SEED, cpu, cuda);
-        Side onCpu = new Side(features, twins.cpu());
-        Side onCuda = new Side(features, twins.cuda())) {
+        StepFeatures onCpu = new StepFeatures(features, twins.cpu());
+        StepFeatures onCuda = new StepFeatures(features, twins.cuda())) {
       boolean[] skipped = new boolean[4];
       for (int step = 0; step < skipped.length; step++) {
         String what = "%s with %s, step %d".formatted(rule, features, step + 1);
@@ -157,23 +84,27 @@ class CudaFullStepTest {
         } else {
           twins.finiteGradients(step, step == 1 ? Set.of(3, 20, 41) : Set.of());
         }
-        StepResult result = twins.step(onCpu.options, onCuda.options, what);
+        StepResult result = twins.step(onCpu.options(), onCuda.options(), what);
         skipped[step] = result.skipped();
         if (features.contains(Feature.SCALER_ALONE)) {
-          onCpu.scaler.orElseThrow().update();
-          onCuda.scaler.orElseThrow().update();
+          onCpu.scaler().orElseThrow().update();
+          onCuda.scaler().orElseThrow().update();
         }
         twins.check(what);
-        onCpu.scaler.ifPresent(
-            scaler -> {
-              assertEquals(scaler.scale(), onCuda.scaler.orElseThrow().scale(), what);
-              assertEquals(
-                  scaler.growthTracker(), onCuda.scaler.orElseThrow().growthTracker(), what);
-            });
-        onCpu.average.ifPresent(
-            average -> twins.checkAverages(average, onCuda.average.orElseThrow(), what));
+        onCpu
+            .scaler()
+            .ifPresent(
+                scaler -> {
+                  assertEquals(scaler.scale(), onCuda.scaler().orElseThrow().scale(), what);
+                  assertEquals(
+                      scaler.growthTracker(), onCuda.scaler().orElseThrow().growthTracker(), what);
+                });
+        onCpu
+            .average()
+            .ifPresent(
+                average -> twins.checkAverages(average, onCuda.average().orElseThrow(), what));
       }
-      assertEquals(onCpu.scaler.isPresent(), skipped[2], "gradients were not finite");
+      assertEquals(onCpu.scaler().isPresent(), skipped[2], "gradients were not finite");
       assertTrue(!skipped[0] && !skipped[1] && !skipped[3]);
     }
   }
@@ -193,11 +124,11 @@ class CudaFullStepTest {
         try (Device cpu = Device.cpu(1 + run % 3);
             Device cuda = Device.cuda();
             Twins twins = new Twins(rule.builder(), shapes, 2, SEED, cpu, cuda);
-            Side onCpu = new Side(features, twins.cpu());
-            Side onCuda = new Side(features, twins.cuda())) {
+            StepFeatures onCpu = new StepFeatures(features, twins.cpu());
+            StepFeatures onCuda = new StepFeatures(features, twins.cuda())) {
           twins.finiteGradients(run % 4, Set.of());
           String what = "%d multiprocessors, %s".formatted(multiprocessors, order);
-          twins.step(onCpu.options, onCuda.options, what);
+          twins.step(onCpu.options(), onCuda.options(), what);
           twins.check(what);
         }
         run++;
@@ -224,15 +155,15 @@ class CudaFullStepTest {
               Device cuda = Device.cuda();
               Twins twins =
                   new Twins(RulesUnderTest.ALL.getLast().builder(), shapes, 40, SEED, cpu, cuda);
-              Side side = new Side(features, twins.cuda())) {
+              StepFeatures side = new StepFeatures(features, twins.cuda())) {
             twins.finiteGradients(0, Set.of());
-            twins.cuda().step(side.options);
-            twins.cuda().step(side.options);
+            twins.cuda().step(side.options());
+            twins.cuda().step(side.options());
             for (int step = 0; step < 3; step++) {
               long before = simulator.launches();
               long copies = simulator.copies();
               long waits = simulator.synchronisations();
-              twins.cuda().step(side.options);
+              twins.cuda().step(side.options());
               assertEquals(expected.longValue(), simulator.launches() - before, "" + features);
               assertEquals(0, simulator.copies() - copies, "copies with " + features);
               assertEquals(0, simulator.synchronisations() - waits, "waits with " + features);
@@ -252,7 +183,7 @@ class CudaFullStepTest {
                 DynamicTest.dynamicTest(
                     rule.name(),
                     () -> {
-                      for (Set<Feature> features : COMBINATIONS) {
+                      for (Set<Feature> features : StepFeatures.COMBINATIONS) {
                         if (!features.contains(Feature.SCALER_ALONE)) {
                           replay(rule, features, shapes);
                         }
@@ -264,10 +195,10 @@ class CudaFullStepTest {
     try (Device cpu = Device.cpu(1);
         Device cuda = Device.cuda();
         Twins twins = new Twins(rule.builder(), shapes, 2, SEED, cpu, cuda);
-        Side onCpu = new Side(features, twins.cpu());
-        Side onCuda = new Side(features, twins.cuda())) {
+        StepFeatures onCpu = new StepFeatures(features, twins.cpu());
+        StepFeatures onCuda = new StepFeatures(features, twins.cuda())) {
       twins.finiteGradients(0, Set.of());
-      try (StepGraph graph = twins.cuda().capture(onCuda.options)) {
+      try (StepGraph graph = twins.cuda().capture(onCuda.options())) {
         for (int step = 0; step < 6; step++) {
           String what = "%s with %s, replay %d".formatted(rule, features, step + 1);
           twins.lr(step % 2, 0.01 * (step + 1));
@@ -276,14 +207,16 @@ class CudaFullStepTest {
           } else {
             twins.finiteGradients(step, Set.of());
           }
-          StepResult expected = twins.cpu().step(onCpu.options);
-          StepResult actual = step == 4 ? twins.cuda().step(onCuda.options) : graph.replay();
+          StepResult expected = twins.cpu().step(onCpu.options());
+          StepResult actual = step == 4 ? twins.cuda().step(onCuda.options()) : graph.replay();
           assertEquals(expected.norm(), actual.norm(), what);
           assertEquals(expected.skipped(), actual.skipped(), what);
           assertEquals(expected.appliedSteps(), actual.appliedSteps(), what);
           twins.check(what);
-          onCpu.average.ifPresent(
-              average -> twins.checkAverages(average, onCuda.average.orElseThrow(), what));
+          onCpu
+              .average()
+              .ifPresent(
+                  average -> twins.checkAverages(average, onCuda.average().orElseThrow(), what));
         }
       }
     }

@@ -5,6 +5,7 @@ import static java.lang.foreign.ValueLayout.JAVA_BYTE;
 import static java.lang.foreign.ValueLayout.JAVA_INT;
 import static java.lang.foreign.ValueLayout.JAVA_LONG;
 
+import dev.warpstep.unfused.cuda.Kernels;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -59,7 +60,9 @@ public final class Simulator {
       return Optional.empty();
     }
     Simulator simulator = new Simulator(library);
-    CudaKernels.standIn(simulator.image());
+    byte[] image = simulator.image();
+    CudaKernels.standIn(image);
+    Kernels.standIn(image);
     return Optional.of(simulator);
   }
 

@@ -203,6 +203,7 @@ final class Twins implements AutoCloseable {
     assertEquals(expected.scale(), actual.scale(), what);
     assertEquals(expected.skipped(), actual.skipped(), what);
     assertEquals(expected.appliedSteps(), actual.appliedSteps(), what);
+    assertEquals(expected.statistics(), actual.statistics(), what);
     return actual;
   }
 

@@ -1,0 +1,122 @@
+package dev.warpstep.benchmarks;
+
+import dev.warpstep.cli.bench.Bandwidth;
+import dev.warpstep.cli.bench.Contender;
+import dev.warpstep.cli.bench.CudaPlace;
+import dev.warpstep.cli.bench.JsonLine;
+import dev.warpstep.cli.bench.Model;
+import dev.warpstep.cli.bench.ModelShape;
+import dev.warpstep.cli.bench.Place;
+import dev.warpstep.cli.bench.Precision;
+import dev.warpstep.cli.bench.Race;
+import dev.warpstep.cli.bench.Rule;
+import dev.warpstep.cli.bench.Samples;
+import dev.warpstep.cli.bench.Subject;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+
+/**
+ * Steps fused and unfused in turn on any device, after their values were compared, with the
+ * bandwidth of the memory in the same run. On CUDA by events, and {@code cublas=true} adds the
+ * unfused way that calls cuBLAS where it can, for which libcublas.so.12 must be there.
+ */
+public final class DeviceRun {
+  private static final Map<String, String> DEFAULTS =
+      Map.of(
+          "device", "cuda:0",
+          "rule", "adam,rmsprop,sgd_momentum",
+          "model", "mlp_100k,resnet50,gpt2_124m",
+          "unfused", "true",
+          "cublas", "false",
+          "seconds", "5");
+
+  private static final int CHECKED_STEPS = 3;
+
+  private DeviceRun() {}
+
+  /** Prints lines for every combination of the options. */
+  public static void main(String[] args) {
+    Options options = Options.parse(DEFAULTS, args);
+    try (Place place = Place.of(options.text("device"))) {
+      if (place instanceof CudaPlace cuda && options.text("cublas").equals("true")) {
+        cuda.add("cublas", CublasPasses::new);
+      }
+      Bandwidth bandwidth = new Bandwidth();
+      int seconds = options.number("seconds");
+      for (Model model : options.constants("model", Model.class)) {
+        bandwidth.measure(place, place.probeElements(), seconds / 2.0);
+        for (Rule rule : options.constants("rule", Rule.class)) {
+          measure(place, rule, model.shape(), options.text("unfused").equals("true"), seconds);
+        }
+      }
+      print(place, "copy", bandwidth.copy());
+      print(place, "stream", bandwidth.stream());
+    }
+  }
+
+  private static void measure(
+      Place place, Rule rule, ModelShape model, boolean withUnfused, int seconds) {
+    try (Subject subject =
+        withUnfused && place.fits(model)
+            ? place.subject(rule, model)
+            : place.fused(rule, Precision.FP32, model)) {
+      subject
+          .difference(model.sizes().size(), CHECKED_STEPS)
+          .ifPresent(
+              difference -> {
+                throw new IllegalStateException("not the same values: " + difference);
+              });
+      List<String> ways = new ArrayList<>(List.of("fused"));
+      List<Contender> contenders = new ArrayList<>(List.of(subject.fused()));
+      subject
+          .unfused()
+          .forEach(
+              (way, trainee) -> {
+                ways.add(way);
+                contenders.add(trainee);
+              });
+      Race race = new Race(place, contenders, model.stepsPerSample(), subject::flip);
+      race.run(seconds);
+      for (int i = 0; i < ways.size(); i++) {
+        print(place, rule, model, ways.get(i), race, i);
+      }
+    }
+  }
+
+  private static void print(
+      Place place, Rule rule, ModelShape model, String way, Race race, int contender) {
+    String library = contender == 0 ? "warpstep" : "unfused";
+    Steps.line(place, library, way, model, Precision.FP32, race.millis(contender))
+        .put("rule", rule.key())
+        .put("steps_per_sample", race.stepsPerSample())
+        .put("bytes_per_parameter", Precision.FP32.bytesPerParameter(rule))
+        .print();
+    if (contender > 0) {
+      Samples ratios = race.ratios(contender, 0);
+      JsonLine.of("pair")
+          .put("figure", "speedup_over_unfused")
+          .put("rule", rule.key())
+          .put("model", model.key())
+          .put("dtype", Precision.FP32.key())
+          .put("device", place.name())
+          .put("rows", "normal")
+          .put("threads", place.threads())
+          .put("way", way)
+          .put("ratio", ratios.median())
+          .put("ratio_p25", ratios.quantile(0.25))
+          .put("ratio_p75", ratios.quantile(0.75))
+          .put("pairs", ratios.count())
+          .print();
+    }
+  }
+
+  private static void print(Place place, String name, double gigabytesPerSecond) {
+    JsonLine.of("bandwidth")
+        .put("name", name)
+        .put("device", place.name())
+        .put("threads", place.threads())
+        .put("gigabytes_per_second", gigabytesPerSecond)
+        .print();
+  }
+}

@@ -1,0 +1,73 @@
+package dev.warpstep.benchmarks;
+
+import dev.warpstep.cli.bench.Model;
+import dev.warpstep.cli.bench.Place;
+import dev.warpstep.cli.bench.Precision;
+import java.util.concurrent.TimeUnit;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Fork;
+import org.openjdk.jmh.annotations.Level;
+import org.openjdk.jmh.annotations.Measurement;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+import org.openjdk.jmh.annotations.TearDown;
+import org.openjdk.jmh.annotations.Warmup;
+
+/**
+ * A {@link FullStep}: scale, clip, update, average, zero. The step zeroes the gradients, so they
+ * are filled before each, untimed.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.MICROSECONDS)
+@Fork(
+    value = 1,
+    jvmArgsAppend = {"-Xms7g", "-Xmx7g", "--enable-native-access=ALL-UNNAMED"})
+@Warmup(iterations = 3, time = 1)
+@Measurement(iterations = 7, time = 1)
+public class FullStepBenchmark {
+  @Param({"MLP_100K", "RESNET50", "GPT2_124M"})
+  Model model;
+
+  @Param Precision dtype;
+
+  /** As {@code --device} takes it. */
+  @Param({"cpu:2"})
+  String device;
+
+  private Place place;
+  private FullStep full;
+
+  /** Allocates. */
+  @Setup
+  public void open() {
+    place = Place.of(device);
+    full = new FullStep(place, dtype, model.shape());
+  }
+
+  /** Fills the gradients. */
+  @Setup(Level.Invocation)
+  public void refill() {
+    full.refill();
+    place.device().synchronize();
+  }
+
+  /** Frees. */
+  @TearDown
+  public void close() {
+    full.close();
+    place.close();
+  }
+
+  /** One step of the whole model, until the device is done. */
+  @Benchmark
+  public void step() {
+    full.step();
+    place.device().synchronize();
+  }
+}

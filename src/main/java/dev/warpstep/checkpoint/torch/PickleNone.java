@@ -1,0 +1,6 @@
+package dev.warpstep.checkpoint.torch;
+
+/** Python's {@code None}. */
+enum PickleNone {
+  NONE
+}

@@ -1,0 +1,188 @@
+package dev.warpstep.checkpoint.torch;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import dev.warpstep.DType;
+import dev.warpstep.Device;
+import dev.warpstep.HyperParameter;
+import dev.warpstep.Optimizer;
+import dev.warpstep.ParamGroup;
+import dev.warpstep.Parameter;
+import dev.warpstep.golden.GoldenInputs;
+import java.io.IOException;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Assumptions;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/**
+ * Optimizers go on in PyTorch from what Warpstep saved, and the other way round. Needs a Python
+ * with PyTorch, named by {@code WARPSTEP_TEST_PYTHON}; {@code src/test/exchange/exchange.py} is its
+ * half, and says what is compared and how far it may be apart.
+ */
+class ExchangeTest {
+  private static final Path SCRIPT = Path.of("src", "test", "exchange", "exchange.py");
+
+  // As in exchange.py.
+  private static final long[][] SHAPES = {{3, 5}, {17}, {0, 4}, {65}, {2, 2}};
+  private static final int SECOND_GROUP = 3;
+  private static final int LATE = 1;
+  private static final int BEFORE = 5;
+  private static final int AFTER = 10;
+  private static final GoldenInputs INPUTS = new GoldenInputs(7);
+
+  @TempDir private Path directory;
+
+  @Test
+  void optimizersGoOnInPyTorchAndBack() throws Exception {
+    String python = System.getenv("WARPSTEP_TEST_PYTHON");
+    Assumptions.assumeTrue(
+        python != null, "WARPSTEP_TEST_PYTHON names no Python with PyTorch to exchange state with");
+    List<ExchangeCase> cases = ExchangeCase.all();
+    Files.write(directory.resolve("cases.txt"), cases.stream().map(ExchangeCase::line).toList());
+    run(python, "prepare");
+    try (Device device = Device.cpu(1)) {
+      for (ExchangeCase row : cases) {
+        try (Model model = new Model(row, device)) {
+          model.train(1, BEFORE);
+          model.save("ours", BEFORE);
+          model.train(BEFORE + 1, AFTER);
+          model.save("ours", BEFORE + AFTER);
+        }
+        try (Model model = new Model(row, device)) {
+          model.load("theirs", BEFORE);
+          model.train(BEFORE + 1, AFTER);
+          model.save("returned", BEFORE + AFTER);
+        }
+      }
+    }
+    run(python, "compare");
+  }
+
+  private void run(String python, String command) throws Exception {
+    Process process =
+        new ProcessBuilder(python, SCRIPT.toString(), command, directory.toString())
+            .redirectErrorStream(true)
+            .start();
+    String output = new String(process.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
+    System.out.print(output);
+    assertEquals(0, process.waitFor(), output);
+  }
+
+  /** Parameters and their optimizer. */
+  private final class Model implements AutoCloseable {
+    private final ExchangeCase row;
+    private final List<MemorySegment> values = new ArrayList<>();
+    private final List<Parameter> parameters = new ArrayList<>();
+    private final Optimizer optimizer;
+
+    Model(ExchangeCase row, Device device) {
+      this.row = row;
+      for (int t = 0; t < SHAPES.length; t++) {
+        int tensor = t;
+        values.add(filled(elementCount(t), i -> INPUTS.initial(tensor, i)));
+        parameters.add(parameter("p" + t, values.get(t), SHAPES[t]));
+      }
+      ParamGroup second = ParamGroup.of(parameters.subList(SECOND_GROUP, SHAPES.length));
+      second.lr(row.settings().get(HyperParameter.LR) / 2);
+      optimizer =
+          row.builder().build(device, ParamGroup.of(parameters.subList(0, SECOND_GROUP)), second);
+    }
+
+    void train(int first, int steps) {
+      for (int s = first; s < first + steps; s++) {
+        int step = s;
+        for (int t = 0; t < SHAPES.length; t++) {
+          int tensor = t;
+          if (t == LATE && step <= BEFORE) {
+            parameters.get(t).clearGradient();
+          } else {
+            gradient(parameters.get(t), filled(elementCount(t), i -> INPUTS.wild(tensor, step, i)));
+          }
+        }
+        optimizer.step();
+      }
+    }
+
+    // These three are what depends on the type.
+
+    private Parameter parameter(String name, MemorySegment memory, long[] shape) {
+      assertEquals(DType.FLOAT32, row.dtype());
+      return Parameter.of(name, memory, shape);
+    }
+
+    private void gradient(Parameter parameter, MemorySegment memory) {
+      assertEquals(DType.FLOAT32, row.dtype());
+      parameter.gradient(memory);
+    }
+
+    private MemorySegment filled(int count, IndexedValue value) {
+      MemorySegment memory =
+          Arena.ofAuto().allocate((long) count * row.dtype().sizeBytes(), Double.BYTES);
+      for (int i = 0; i < count; i++) {
+        float number = value.at(i);
+        switch (row.dtype()) {
+          case FLOAT32 -> memory.setAtIndex(ValueLayout.JAVA_FLOAT, i, number);
+          case FLOAT64 -> memory.setAtIndex(ValueLayout.JAVA_DOUBLE, i, number);
+          case FLOAT16 ->
+              memory.setAtIndex(ValueLayout.JAVA_SHORT, i, Float.floatToFloat16(number));
+          case BFLOAT16 -> memory.setAtIndex(ValueLayout.JAVA_SHORT, i, bfloat16(number));
+        }
+      }
+      return memory;
+    }
+
+    void save(String side, int step) throws IOException {
+      TorchWriter.save(path(side, step, "pt"), optimizer);
+      try (var out = Files.newOutputStream(path(side, step, "bin"))) {
+        for (MemorySegment memory : values) {
+          out.write(memory.toArray(ValueLayout.JAVA_BYTE));
+        }
+      }
+    }
+
+    void load(String side, int step) throws IOException {
+      MemorySegment all = MemorySegment.ofArray(Files.readAllBytes(path(side, step, "bin")));
+      long from = 0;
+      for (MemorySegment memory : values) {
+        memory.copyFrom(all.asSlice(from, memory.byteSize()));
+        from += memory.byteSize();
+      }
+      optimizer.loadStateDict(TorchReader.of(path(side, step, "pt")).read().stateDict());
+    }
+
+    private Path path(String side, int step, String ending) {
+      return directory.resolve("%s.%s.%d.%s".formatted(row.name(), side, step, ending));
+    }
+
+    @Override
+    public void close() {
+      optimizer.close();
+    }
+  }
+
+  private interface IndexedValue {
+    float at(int index);
+  }
+
+  private static int elementCount(int tensor) {
+    long count = 1;
+    for (long size : SHAPES[tensor]) {
+      count *= size;
+    }
+    return (int) count;
+  }
+
+  /** To the nearest, ties to even. */
+  private static short bfloat16(float number) {
+    int bits = Float.floatToRawIntBits(number);
+    return (short) ((bits + 0x7FFF + ((bits >>> 16) & 1)) >>> 16);
+  }
+}
