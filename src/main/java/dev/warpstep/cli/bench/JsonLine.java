@@ -22,7 +22,15 @@ public final class JsonLine {
 
   /** Adds a text. */
   public JsonLine put(String key, String text) {
-    fields.put(key, '"' + text.replace("\\", "\\\\").replace("\"", "\\\"") + '"');
+    StringBuilder escaped = new StringBuilder("\"");
+    for (char c : text.toCharArray()) {
+      if (c < ' ') {
+        escaped.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
+      } else {
+        escaped.append(c == '"' || c == '\\' ? "\\" : "").append(c);
+      }
+    }
+    fields.put(key, escaped.append('"').toString());
     return this;
   }
 
