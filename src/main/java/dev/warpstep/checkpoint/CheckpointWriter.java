@@ -65,8 +65,7 @@ final class CheckpointWriter {
     CheckpointReader.charge(allowance, draft.length, dataBytes);
     Header read = HeaderReader.read(draft, dataBytes, allowance);
     Decoder.decode(read.metadata(), tensors, allowance);
-    return allowance.shortfall(
-        Header.LENGTH_BYTES + draft.length - Header.ALIGNMENT + dataBytes);
+    return allowance.shortfall(Header.LENGTH_BYTES + draft.length - Header.ALIGNMENT + dataBytes);
   }
 
   private void write(SeekableByteChannel channel, long padding) throws IOException {
