@@ -58,13 +58,14 @@ final class CheckpointWriter {
    * reading it: what is written can be read.
    */
   private long padding() throws IOException {
+    // Aligned with spaces itself, which the final one need not have.
     byte[] draft = HeaderWriter.write(header, checksums, 0);
     long dataBytes = header.dataBytes();
     Allowance allowance = Allowance.unlimited();
     CheckpointReader.charge(allowance, draft.length, dataBytes);
     Header read = HeaderReader.read(draft, dataBytes, allowance);
     Decoder.decode(read.metadata(), tensors, allowance);
-    return allowance.shortfall(Header.LENGTH_BYTES + draft.length + dataBytes);
+    return allowance.shortfall(Header.LENGTH_BYTES + draft.length - Header.ALIGNMENT + dataBytes);
   }
 
   private void write(SeekableByteChannel channel, long padding) throws IOException {
