@@ -23,7 +23,8 @@ public final class JsonLine {
   /** Adds a text. */
   public JsonLine put(String key, String text) {
     StringBuilder escaped = new StringBuilder("\"");
-    for (char c : text.toCharArray()) {
+    for (int i = 0; i < text.length(); i++) {
+      char c = text.charAt(i);
       if (c < ' ') {
         escaped.append(String.format(Locale.ROOT, "\\u%04x", (int) c));
       } else {
