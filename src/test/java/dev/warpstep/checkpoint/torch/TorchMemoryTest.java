@@ -32,10 +32,8 @@ class TorchMemoryTest {
   enum Bomb {
     DICTS(new Pickles().repeated(MANY, Opcode.EMPTY_DICT)),
     LISTS(new Pickles().repeated(MANY, Opcode.EMPTY_LIST, Opcode.MEMOIZE)),
-    TUPLES(new Pickles().raw(Opcode.NONE).repeated(MANY, Opcode.TUPLE1)),
     NUMBERS(new Pickles().repeated(MANY, Opcode.BININT2, 1, 1)),
     TEXTS(new Pickles().repeated(MANY, Opcode.SHORT_BINUNICODE, 1, 'a')),
-    ITEMS(new Pickles().raw(Opcode.EMPTY_LIST, Opcode.MARK).repeated(MANY, Opcode.NONE)),
     CALLS(
         new Pickles()
             .global("collections", "OrderedDict")
