@@ -23,7 +23,7 @@ final class CudaKernels {
    */
   private static volatile Optional<byte[]> standIn = Optional.empty();
 
-  /** 8 MB that take 50 ms to unpack, for a program that opens one device after the other. */
+  /** 8 MB, unpacked once for a program that opens one device after the other. */
   private static volatile SoftReference<byte[]> kept = new SoftReference<>(null);
 
   private CudaKernels() {}
