@@ -1,5 +1,7 @@
 package dev.warpstep.checkpoint;
 
+import dev.warpstep.AveragedState;
+import dev.warpstep.GradScalerState;
 import dev.warpstep.StateDict;
 import dev.warpstep.StateTensor;
 import dev.warpstep.lr.SchedulerState;
@@ -39,8 +41,8 @@ public record Checkpoint(
     StateDict optimizer,
     Map<String, StateTensor> parameters,
     Map<String, SchedulerState> schedulers,
-    Optional<ScalerState> scaler,
-    Map<String, AverageState> averages,
+    Optional<GradScalerState> scaler,
+    Map<String, AveragedState> averages,
     Map<String, String> metadata) {
   /**
    * Copies the maps.
@@ -87,8 +89,8 @@ public record Checkpoint(
     private OptionalLong seed = OptionalLong.empty();
     private final Map<String, StateTensor> parameters = new LinkedHashMap<>();
     private final Map<String, SchedulerState> schedulers = new LinkedHashMap<>();
-    private Optional<ScalerState> scaler = Optional.empty();
-    private final Map<String, AverageState> averages = new LinkedHashMap<>();
+    private Optional<GradScalerState> scaler = Optional.empty();
+    private final Map<String, AveragedState> averages = new LinkedHashMap<>();
     private final Map<String, String> metadata = new LinkedHashMap<>();
 
     private Builder(long step, StateDict optimizer) {
@@ -115,13 +117,13 @@ public record Checkpoint(
     }
 
     /** The scaler of the gradients. */
-    public Builder scaler(ScalerState scaler) {
+    public Builder scaler(GradScalerState scaler) {
       this.scaler = Optional.of(scaler);
       return this;
     }
 
     /** An average of the parameters. */
-    public Builder average(String name, AverageState state) {
+    public Builder average(String name, AveragedState state) {
       averages.put(name, state);
       return this;
     }

@@ -1,5 +1,6 @@
 package dev.warpstep.checkpoint;
 
+import dev.warpstep.AveragedState;
 import dev.warpstep.HyperParameter;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateDict;
@@ -176,8 +177,8 @@ final class Decoder {
     return parameterStates;
   }
 
-  private Map<String, AverageState> averageStates() throws IOException {
-    Map<String, AverageState> averageStates = new LinkedHashMap<>();
+  private Map<String, AveragedState> averageStates() throws IOException {
+    Map<String, AveragedState> averageStates = new LinkedHashMap<>();
     for (Map.Entry<String, Fields> average : averages.entrySet()) {
       Map<String, StateTensor> tensors = averaged.getOrDefault(average.getKey(), Map.of());
       averageStates.put(average.getKey(), Documents.average(average.getValue(), tensors));

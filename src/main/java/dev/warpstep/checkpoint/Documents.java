@@ -1,6 +1,8 @@
 package dev.warpstep.checkpoint;
 
 import com.fasterxml.jackson.core.JsonGenerator;
+import dev.warpstep.AveragedState;
+import dev.warpstep.GradScalerState;
 import dev.warpstep.HyperParameter;
 import dev.warpstep.StateTensor;
 import dev.warpstep.StochasticRounding;
@@ -87,7 +89,7 @@ final class Documents {
     return new SchedulerState(fields.text("scheduler"), values, parts);
   }
 
-  static String scaler(ScalerState scaler) throws IOException {
+  static String scaler(GradScalerState scaler) throws IOException {
     return Json.write(
         json -> {
           json.writeStartObject();
@@ -100,10 +102,10 @@ final class Documents {
         });
   }
 
-  static ScalerState scaler(Fields fields) throws IOException {
+  static GradScalerState scaler(Fields fields) throws IOException {
     fields.expect("scale", "growth_factor", "backoff_factor", "growth_interval", "_growth_tracker");
     try {
-      return new ScalerState(
+      return new GradScalerState(
           fields.number("scale"),
           fields.number("growth_factor"),
           fields.number("backoff_factor"),
@@ -130,7 +132,7 @@ final class Documents {
   }
 
   /** Without its tensors. */
-  static String average(AverageState average) throws IOException {
+  static String average(AveragedState average) throws IOException {
     return Json.write(
         json -> {
           json.writeStartObject();
@@ -142,7 +144,7 @@ final class Documents {
         });
   }
 
-  static AverageState average(Fields fields, Map<String, StateTensor> tensors) throws IOException {
+  static AveragedState average(Fields fields, Map<String, StateTensor> tensors) throws IOException {
     OptionalDouble decay = OptionalDouble.empty();
     if (fields.names().contains("decay")) {
       fields.expect("decay", "updates");
@@ -151,7 +153,7 @@ final class Documents {
       fields.expect("updates");
     }
     try {
-      return new AverageState(decay, fields.count("updates"), tensors);
+      return new AveragedState(decay, fields.count("updates"), tensors);
     } catch (IllegalArgumentException e) {
       throw fields.refusal(e);
     }

@@ -1,5 +1,6 @@
 package dev.warpstep.checkpoint;
 
+import dev.warpstep.AveragedState;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateDict;
 import dev.warpstep.StateTensor;
@@ -41,7 +42,7 @@ final class Encoder {
     if (checkpoint.scaler().isPresent()) {
       encoder.metadata.put(Keys.SCALER, Documents.scaler(checkpoint.scaler().get()));
     }
-    for (Map.Entry<String, AverageState> average : checkpoint.averages().entrySet()) {
+    for (Map.Entry<String, AveragedState> average : checkpoint.averages().entrySet()) {
       encoder.average(average.getKey(), average.getValue());
     }
     encoder.metadata.putAll(checkpoint.metadata());
@@ -102,10 +103,10 @@ final class Encoder {
     return state.step().isPresent() ? Long.toString(state.step().getAsLong()) : Keys.UNCOUNTED;
   }
 
-  private void average(String name, AverageState average) throws IOException {
+  private void average(String name, AveragedState average) throws IOException {
     metadata.put(Keys.AVERAGE + name, Documents.average(average));
     average
-        .tensors()
+        .averages()
         .forEach(
             (parameter, values) ->
                 tensors.put(Keys.AVERAGE_TENSOR + name + '.' + parameter, values));

@@ -2,7 +2,9 @@ package dev.warpstep.checkpoint;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import dev.warpstep.AveragedState;
 import dev.warpstep.DType;
+import dev.warpstep.GradScalerState;
 import dev.warpstep.HyperParameter;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateDict;
@@ -80,9 +82,9 @@ final class Samples {
         .parameter("empty", tensor(random, DType.FLOAT64, 2L, 0L))
         .scheduler("lr", part)
         .scheduler("", new SchedulerState("Séquentiel", Map.of(), List.of(part, part)))
-        .scaler(new ScalerState(65536, 2, 1 / 3.0, 2000, 17))
-        .average("ema", new AverageState(OptionalDouble.of(0.999), 3, averages(random)))
-        .average("swa", new AverageState(OptionalDouble.empty(), Counts.MOST, Map.of()))
+        .scaler(new GradScalerState(65536, 2, 1 / 3.0, 2000, 17))
+        .average("ema", new AveragedState(OptionalDouble.of(0.999), 3, averages(random)))
+        .average("swa", new AveragedState(OptionalDouble.empty(), Counts.MOST, Map.of()))
         .metadata("", "nothing")
         .metadata("format", "pt")
         .build();
@@ -134,10 +136,10 @@ final class Samples {
         .averages()
         .forEach(
             (name, average) -> {
-              AverageState other = actual.averages().get(name);
+              AveragedState other = actual.averages().get(name);
               assertEquals(average.decay(), other.decay());
               assertEquals(average.updates(), other.updates());
-              assertSame(average.tensors(), other.tensors());
+              assertSame(average.averages(), other.averages());
             });
     assertEquals(expected.metadata(), actual.metadata());
   }
