@@ -39,6 +39,10 @@ final class FusedStep implements AutoCloseable {
   private final List<Kernel> kernels = new ArrayList<>();
   private PreparedStep[] steps = {};
   private List<List<Slot>> slotsOfSteps = List.of();
+
+  /** What the prepared steps write of the parameters' memory. */
+  private MemoryRange.Written written = new MemoryRange.Written(List.of());
+
   private Optional<PreparedNorm> norm = Optional.empty();
   private Optional<AveragedParameters> average = Optional.empty();
   private long plainSteps;
@@ -104,16 +108,17 @@ final class FusedStep implements AutoCloseable {
 
   /** Follows the parameters' gradients. */
   void followParameters(List<Slot> slots) {
-    boolean moved = false;
     int withGradient = 0;
     for (int i = 0; i < slots.size() && prepared; i++) {
       switch (slots.get(i).follow()) {
         case SAME -> {}
         case MOVED -> {
-          moved = true;
+          Storage gradient = slots.get(i).parameter.gradientStorage().orElseThrow();
           if (norm.isPresent()) {
-            Storage gradient = slots.get(i).parameter.gradientStorage().orElseThrow();
             norm.get().moveGradient(withGradient, gradient);
+          }
+          if (written.overlapping(gradient.range()).isPresent()) {
+            discardSteps(); // and say below what overlaps what
           }
         }
         case CHANGED -> discardSteps();
@@ -121,19 +126,14 @@ final class FusedStep implements AutoCloseable {
       withGradient += slots.get(i).parameter.hasGradient() ? 1 : 0;
     }
     if (!prepared) {
-      checkOverlaps(slots);
+      List<MemoryRange.Use> uses = uses(slots);
+      checkOverlaps(uses);
       prepare(slots);
-    } else if (moved) {
-      prepared = false; // until the gradients' new places are proven
-      checkOverlaps(slots);
-      prepared = true;
+      written = new MemoryRange.Written(uses);
     }
   }
 
-  /**
-   * Two threads, or two blocks, must not write the same bytes, nor one read what the other writes.
-   */
-  private static void checkOverlaps(List<Slot> slots) {
+  private static List<MemoryRange.Use> uses(List<Slot> slots) {
     List<MemoryRange.Use> uses = new ArrayList<>();
     for (Slot slot : slots) {
       Parameter parameter = slot.parameter;
@@ -156,6 +156,13 @@ final class FusedStep implements AutoCloseable {
                                     "the master of " + parameter.name(), master.range(), true)));
               });
     }
+    return uses;
+  }
+
+  /**
+   * Two threads, or two blocks, must not write the same bytes, nor one read what the other writes.
+   */
+  private static void checkOverlaps(List<MemoryRange.Use> uses) {
     MemoryRange.conflict(uses)
         .ifPresent(
             conflict -> {

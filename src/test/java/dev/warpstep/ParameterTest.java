@@ -140,6 +140,40 @@ final class ParameterTest {
   }
 
   @Test
+  void memoryThatAGradientLeftMayBeFreed() {
+    float[] values = {1};
+    Parameter moving = Parameter.of("moving", values);
+    Parameter staying = Parameter.of("staying", new float[] {1});
+    try (Device device = Device.cpu(1);
+        SGD sgd = SGD.builder().lr(1).build(device, List.of(moving, staying))) {
+      Arena shared = Arena.ofShared();
+      moving.gradient(shared.allocate(4, 4));
+      staying.gradient(shared.allocate(4, 4));
+      sgd.step();
+      Arena next = Arena.ofShared();
+      MemorySegment gradient = next.allocate(4, 4);
+      gradient.set(ValueLayout.JAVA_FLOAT, 0, 2);
+      moving.gradient(gradient);
+      sgd.step();
+      assertEquals(-1, values[0]);
+      shared.close();
+      assertEquals(
+          "memory of parameter staying was freed before step()",
+          assertThrows(IllegalStateException.class, sgd::step).getMessage());
+      staying.gradient(new float[1]);
+      sgd.step();
+      assertEquals(-3, values[0]);
+      next.close();
+      assertEquals(
+          "memory of parameter moving was freed before step()",
+          assertThrows(IllegalStateException.class, sgd::step).getMessage());
+      moving.gradient(new float[] {4});
+      sgd.step();
+      assertEquals(-7, values[0]);
+    }
+  }
+
+  @Test
   void lendsConfinedMemoryToTheDevicesThreads() {
     try (Arena arena = Arena.ofConfined()) {
       int elements = 1 << 17;

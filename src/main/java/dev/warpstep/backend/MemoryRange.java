@@ -4,7 +4,9 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.IdentityHashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.TreeMap;
 
 /**
  * Bytes of some memory.
@@ -34,7 +36,7 @@ public record MemoryRange(Object owner, long begin, long end) {
   public static Optional<Conflict> conflict(List<Use> uses) {
     IdentityHashMap<Object, List<Use>> byOwner = new IdentityHashMap<>();
     for (Use use : uses) {
-      if (use.range().begin() < use.range().end()) {
+      if (!use.range().isEmpty()) {
         byOwner.computeIfAbsent(use.range().owner(), owner -> new ArrayList<>()).add(use);
       }
     }
@@ -42,6 +44,38 @@ public record MemoryRange(Object owner, long begin, long end) {
         .map(MemoryRange::conflictOfOne)
         .flatMap(Optional::stream)
         .findFirst();
+  }
+
+  /** The written ones of uses without a conflict, to look others up in. */
+  public static final class Written {
+    private final IdentityHashMap<Object, TreeMap<Long, Use>> byOwner = new IdentityHashMap<>();
+
+    /** Copies what is needed. */
+    public Written(List<Use> uses) {
+      for (Use use : uses) {
+        if (use.written() && !use.range().isEmpty()) {
+          byOwner
+              .computeIfAbsent(use.range().owner(), owner -> new TreeMap<>())
+              .put(use.range().begin(), use);
+        }
+      }
+    }
+
+    /** The written range, if any, that a read one overlaps; log n for n uses. */
+    public Optional<Use> overlapping(MemoryRange read) {
+      TreeMap<Long, Use> uses = byOwner.get(read.owner());
+      if (uses == null || read.isEmpty()) {
+        return Optional.empty();
+      }
+      // They do not overlap each other, so the last that begins before the end reaches furthest.
+      return Optional.ofNullable(uses.lowerEntry(read.end()))
+          .map(Map.Entry::getValue)
+          .filter(use -> use.range().overlaps(read));
+    }
+  }
+
+  private boolean isEmpty() {
+    return begin >= end;
   }
 
   private static Optional<Conflict> conflictOfOne(List<Use> uses) {

@@ -14,11 +14,8 @@ import java.lang.foreign.Linker;
 import java.lang.foreign.MemorySegment;
 import java.lang.invoke.MethodHandle;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.IdentityHashMap;
 import java.util.List;
 import java.util.Optional;
-import java.util.Set;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
@@ -89,8 +86,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
 
   private final Tensor[] tensors;
   private final List<TensorBinding> bindings;
-  private Guard[] guards;
-  private boolean guardsStale;
+  private final Guards guards = new Guards();
   private final AtomicReference<Throwable> failure = new AtomicReference<>();
 
   /** What a native call needs to know of a tensor. */
@@ -99,14 +95,14 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     final MemorySegment row;
     final int counter;
     final MemorySegment parameter;
-    final MemorySegment gradient;
+    MemorySegment gradient;
     final MemorySegment state0;
     final MemorySegment state1;
     final MemorySegment state2;
     final MemorySegment average;
     final MemorySegment master;
     final MemorySegment format = Arena.ofAuto().allocate(WsFormat.layout());
-    final boolean onHeap;
+    boolean onHeap;
     long step;
     volatile boolean failed;
 
@@ -115,12 +111,17 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
       row = tables.row(planned.row());
       counter = planned.counter();
       parameter = lent(binding.parameter());
-      gradient = lent(binding.gradient());
       state0 = state(binding.states(), 0);
       state1 = state(binding.states(), 1);
       state2 = state(binding.states(), 2);
       average = binding.average().map(CpuStep::lent).orElse(MemorySegment.NULL);
       master = binding.master().map(CpuStep::lent).orElse(MemorySegment.NULL);
+      read(binding);
+    }
+
+    /** Takes the gradient from where the binding has it now. */
+    void read(TensorBinding binding) {
+      gradient = lent(binding.gradient());
       binding.writeFormat(format);
       onHeap =
           Stream.of(parameter, gradient, state0, state1, state2, master)
@@ -139,21 +140,6 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     return segment.isAccessibleBy(STRANGER)
         ? segment
         : MemorySegment.ofAddress(segment.address()).reinterpret(segment.byteSize());
-  }
-
-  /** One of the memory scopes a step depends on, and a parameter to name when it is gone. */
-  private record Guard(MemorySegment segment, String name) {
-    void verify(Thread current) {
-      if (!segment.scope().isAlive()) {
-        throw new IllegalStateException(
-            "memory of parameter %s was freed before step()".formatted(name));
-      }
-      if (!segment.isAccessibleBy(current)) {
-        throw new WrongThreadException(
-            "memory of parameter %s is confined to another thread than the one that calls step()"
-                .formatted(name));
-      }
-    }
   }
 
   CpuStep(
@@ -180,7 +166,7 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
             .mapToObj(i -> new Tensor(bindings.get(i), planned.get(i), tables))
             .toArray(Tensor[]::new);
     this.bindings = new ArrayList<>(bindings);
-    this.guards = guards(bindings);
+    bindings.forEach(binding -> binding.storages().forEach(guards::add));
   }
 
   /** Chunks small enough to occupy every thread, large enough to be worth it. */
@@ -191,39 +177,20 @@ final class CpuStep implements PreparedStep, ThreadTeam.Job {
     return Math.clamp(Math.ceilDiv(even, grain) * grain, smallest, LARGEST_CHUNK);
   }
 
-  private static Guard[] guards(List<TensorBinding> bindings) {
-    Set<MemorySegment.Scope> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-    List<Guard> guards = new ArrayList<>();
-    for (TensorBinding binding : bindings) {
-      for (Storage storage : binding.storages()) {
-        MemorySegment segment = ((HostStorage) storage).segment();
-        if (segment.isNative() && seen.add(segment.scope())) {
-          guards.add(new Guard(segment, binding.name()));
-        }
-      }
-    }
-    return guards.toArray(Guard[]::new);
-  }
-
   @Override
   public void moveGradient(int tensor, Storage gradient) {
-    TensorBinding moved = bindings.get(tensor).withGradient(gradient);
+    TensorBinding old = bindings.get(tensor);
+    TensorBinding moved = old.withGradient(gradient);
     bindings.set(tensor, moved);
-    tensors[tensor] = new Tensor(moved, ownPlan.tensors().get(tensor), tables);
-    guardsStale = true;
+    tensors[tensor].read(moved);
+    guards.add(gradient);
+    guards.remove(old.gradient());
   }
 
   @Override
   public void verify() {
     backend.checkOpen();
-    if (guardsStale) {
-      guards = guards(bindings);
-      guardsStale = false;
-    }
-    Thread current = Thread.currentThread();
-    for (Guard guard : guards) {
-      guard.verify(current);
-    }
+    guards.verify(bindings);
   }
 
   @Override
