@@ -10,6 +10,7 @@
 # PEERS    of djl, libtorch and nd4j, all three unless set; "none" leaves them out. Only for the CPU. The first run downloads
 #          200 MB for DJL, 90 MB for libtorch, 60 MB for ND4J
 # CUBLAS   true adds the unfused step with cuBLAS on cuda, which needs libcublas.so.12; false unless set
+# KEPT     none leaves out that peers which allocate are measured a second time, with an allocator that gives no memory back
 # JMH      none leaves JMH's benchmarks out, which take half an hour
 # MODELS, RULES, PAIRS   what is measured and how often, see PairedRun.java
 set -euo pipefail
@@ -21,6 +22,7 @@ rounds=${ROUNDS:-5}
 python=${PYTHON:-python3}
 peers=${PEERS:-djl,libtorch,nd4j}
 cublas=${CUBLAS:-false}
+kept=${KEPT:-all}
 jmh=${JMH:-all}
 rules=${RULES:-adam,rmsprop,sgd_momentum}
 models=${MODELS:-mlp_100k,resnet50,gpt2_124m}
@@ -53,6 +55,11 @@ peer_run() {
 }
 torch_run() { [[ $python == none ]] || "$python" benchmarks/peers/torch_peer.py "device=$device" "$@" >>"$raw"; }
 
+# One arena, since only that of the first thread has room for a tensor of more than 64 MB.
+keeping() {
+  GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=68719476736 "$@"
+}
+
 [[ $device == cpu || $device == cuda ]] || fail "DEVICE must be cpu or cuda, was $device"
 if [[ $python != none ]] && ! "$python" -c 'import torch' 2>/dev/null; then
   fail "$python cannot import torch, see benchmarks/peers/torch_peer.py; PYTHON=none leaves it out"
@@ -68,9 +75,12 @@ round_on_cpu() {
     for model in ${models//,/ }; do
       java_run PairedRun "figure=probe memory=native,heap rule=$rule model=$model pairs=$pairs"
       torch_run "rule=$rule" "model=$model" "samples=$samples"
+      [[ $kept == none ]] || keeping torch_run "rule=$rule" "model=$model" way=forloop,foreach "samples=$samples"
       for peer in ${peers//,/ }; do
         if [[ $peer != none ]]; then
           peer_run "$peer" "rule=$rule model=$model samples=$samples" || say "$peer failed for $rule on $model"
+          [[ $kept == none ]] || keeping peer_run "$peer" "rule=$rule model=$model samples=$samples" ||
+            say "$peer failed for $rule on $model, memory kept"
         fi
       done
     done
@@ -81,13 +91,14 @@ round_on_cpu() {
   done
   java_run PairedRun "figure=unfused rule=$rules model=$models pairs=$pairs"
   java_run PairedRun "figure=decayed rule=$rules model=mlp_100k,resnet50 pairs=$pairs"
-  java_run DeviceRun "device=cpu:2 rule=adam model=gpt2_124m unfused=false"
+  java_run DeviceRun "device=cpu:2 rule=$rules model=$models dtype=fp32,fp64,bf16,bf16_master,bf16_remainder,fp16_master unfused=false seconds=3"
 }
 
 round_on_cuda() {
   local model
   for model in ${models//,/ }; do
     java_run DeviceRun "device=cuda:0 rule=$rules model=$model cublas=$cublas"
+    java_run DeviceRun "device=cuda:0 rule=$rules model=$model dtype=fp64,bf16,bf16_master,bf16_remainder,fp16_master"
     torch_run "rule=$rules" "model=$model" "samples=$samples"
     java_run FullStepRun "device=cuda:0 model=$model samples=$samples"
     torch_run rule=adamw "model=$model" "samples=$samples"
@@ -95,7 +106,7 @@ round_on_cuda() {
 }
 
 run_jmh() {
-  local on=cpu:2 ways=fused,unfused
+  local on=cpu:2 ways=fused,elementary,unfused
   if [[ $device == cuda ]]; then
     on=cuda:0 ways="fused,foreach"
     java_run Jmh LaunchOverheadBenchmark LaunchBindingBenchmark

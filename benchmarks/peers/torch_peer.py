@@ -15,11 +15,16 @@ waits for. `full` is a whole step after the backward pass, AdamW(fused=True) wit
 unscale_, clip_grad_norm_, step and update, _foreach_lerp_ for the moving average, _foreach_zero_. Gradients are filled anew
 before each step, untimed.
 
+Temporaries larger than 32 MB come from the system and go back to it in every step, and where a new page is slow to get, as in
+many virtual machines, that is most of the time. GLIBC_TUNABLES=glibc.malloc.trim_threshold=... keeps them, as other allocators
+do; the lines then say `memory kept`.
+
 On a GPU times are those between two events, and a model that the second-level cache could hold is there several times, each
 step taking the next. host_ms is how long a step keeps the caller when the device has nothing to do.
 """
 import itertools
 import json
+import os
 import pathlib
 import statistics
 import sys
@@ -29,6 +34,7 @@ import torch
 
 LR = 1e-3
 WARM_UP_SECONDS = 1.5
+KEEPS_MEMORY = "glibc.malloc.trim_threshold" in os.environ.get("GLIBC_TUNABLES", "")
 
 
 def models(names):
@@ -167,9 +173,10 @@ def main():
                 measured = measure_full if way == "full" else measure
                 millis, host = measured(sets, clock, int(options["samples"]), steps)
                 quartiles = statistics.quantiles(millis, n=4, method="inclusive")
+                name = ("full step" if way == "full" else way) + (", memory kept" if KEEPS_MEMORY else "")
                 line = {
                     "what": "step", "library": "torch", "version": torch.__version__,
-                    "way": "full step" if way == "full" else way, "rule": rule, "model": model, "dtype": "fp32",
+                    "way": name, "rule": rule, "model": model, "dtype": "fp32",
                     "device": "cuda:0" if device == "cuda" else "cpu", "rows": "normal",
                     "threads": 0 if device == "cuda" else torch.get_num_threads(),
                     "ms": statistics.median(millis), "ms_p25": quartiles[0], "ms_p75": quartiles[2],

@@ -3,8 +3,8 @@ package dev.warpstep.unfused;
 import java.util.List;
 
 /**
- * Adam in seven passes, with the bias corrections folded into step size and eps; a framework that
- * applies them to the tensors needs more.
+ * Adam in seven passes, or twelve elementary ones, with the bias corrections folded into step size
+ * and eps; a framework that applies them to the tensors needs more.
  */
 public final class UnfusedAdam extends UnfusedOptimizer {
   private final float[][] firstMoments;
@@ -43,16 +43,17 @@ public final class UnfusedAdam extends UnfusedOptimizer {
   }
 
   @Override
-  void update(int index, Tensor tensor, int begin, int end) {
+  void update(
+      Primitives primitives, int index, Tensor tensor, float[] scratch, int begin, int end) {
     float[] first = firstMoments[index];
     float[] second = secondMoments[index];
     float[] temporary = temporaries[index];
-    Primitives.average(first, beta1, tensor.gradient(), begin, end);
-    Primitives.square(temporary, tensor.gradient(), begin, end);
-    Primitives.average(second, beta2, temporary, begin, end);
-    Primitives.squareRoot(temporary, second, begin, end);
-    Primitives.add(temporary, scalars.eps(), begin, end);
-    Primitives.divideInto(temporary, first, begin, end);
-    Primitives.addScaled(tensor.values(), -scalars.stepSize(), temporary, begin, end);
+    primitives.average(first, beta1, tensor.gradient(), scratch, begin, end);
+    primitives.square(temporary, tensor.gradient(), begin, end);
+    primitives.average(second, beta2, temporary, scratch, begin, end);
+    primitives.squareRoot(temporary, second, begin, end);
+    primitives.add(temporary, scalars.eps(), begin, end);
+    primitives.divideInto(temporary, first, begin, end);
+    primitives.addScaled(tensor.values(), -scalars.stepSize(), temporary, scratch, begin, end);
   }
 }

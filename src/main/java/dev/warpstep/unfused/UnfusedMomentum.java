@@ -2,7 +2,7 @@ package dev.warpstep.unfused;
 
 import java.util.List;
 
-/** Stochastic gradient descent with momentum, in two passes. */
+/** Stochastic gradient descent with momentum, in two passes, or four elementary ones. */
 public final class UnfusedMomentum extends UnfusedOptimizer {
   private final float[][] buffers;
   private final float lr;
@@ -23,9 +23,10 @@ public final class UnfusedMomentum extends UnfusedOptimizer {
   }
 
   @Override
-  void update(int index, Tensor tensor, int begin, int end) {
+  void update(
+      Primitives primitives, int index, Tensor tensor, float[] scratch, int begin, int end) {
     float[] buffer = buffers[index];
-    Primitives.decayAndAdd(buffer, momentum, tensor.gradient(), begin, end);
-    Primitives.addScaled(tensor.values(), -lr, buffer, begin, end);
+    primitives.decayAndAdd(buffer, momentum, tensor.gradient(), begin, end);
+    primitives.addScaled(tensor.values(), -lr, buffer, scratch, begin, end);
   }
 }

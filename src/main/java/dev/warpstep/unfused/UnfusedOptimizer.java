@@ -16,6 +16,9 @@ public abstract sealed class UnfusedOptimizer
 
   private final List<Tensor> tensors;
   private final int shares;
+  private final float[][] scratch;
+  private Primitives primitives = Passes.COMPOUND.primitives;
+
   private long step;
 
   UnfusedOptimizer(List<Tensor> tensors, int threads) {
@@ -24,11 +27,39 @@ public abstract sealed class UnfusedOptimizer
     }
     this.tensors = List.copyOf(tensors);
     long elements = tensors.stream().mapToLong(Tensor::elementCount).sum();
+    this.scratch = new float[tensors.size()][];
     this.shares = elements < INLINE_ELEMENTS ? 1 : threads;
   }
 
-  /** Updates every tensor; each thread does all passes over its own share of each. */
+  /** What one pass over memory does. */
+  public enum Passes {
+    /**
+     * Multiplies and adds at once, as the functions of PyTorch and BLAS; ends with the bits of the
+     * fused step.
+     */
+    COMPOUND(new Compound()),
+    /** One arithmetic operation, which is rounded. */
+    ELEMENTARY(new Elementary());
+
+    @SuppressWarnings("ImmutableEnumChecker") // has no fields
+    private final Primitives primitives;
+
+    Passes(Primitives primitives) {
+      this.primitives = primitives;
+    }
+  }
+
+  /** Updates every tensor in {@linkplain Passes#COMPOUND compound} passes. */
   public final void step() {
+    step(Passes.COMPOUND);
+  }
+
+  /** Updates every tensor; each thread does all passes over its own share of each. */
+  public final void step(Passes passes) {
+    if (passes == Passes.ELEMENTARY) {
+      allocateScratch();
+    }
+    primitives = passes.primitives;
     step++;
     prepare(step);
     if (shares == 1) {
@@ -38,11 +69,20 @@ public abstract sealed class UnfusedOptimizer
     }
   }
 
+  private void allocateScratch() {
+    for (int i = 0; i < scratch.length; i++) {
+      if (scratch[i] == null) {
+        scratch[i] = new float[tensors.get(i).elementCount()];
+      }
+    }
+  }
+
   private void updateShare(int share) {
     for (int i = 0; i < tensors.size(); i++) {
       Tensor tensor = tensors.get(i);
       long count = tensor.elementCount();
-      update(i, tensor, (int) (count * share / shares), (int) (count * (share + 1) / shares));
+      int begin = (int) (count * share / shares);
+      update(primitives, i, tensor, scratch[i], begin, (int) (count * (share + 1) / shares));
     }
   }
 
@@ -50,7 +90,8 @@ public abstract sealed class UnfusedOptimizer
   void prepare(long newStep) {}
 
   /** Updates a range of the tensor with an index. */
-  abstract void update(int index, Tensor tensor, int begin, int end);
+  abstract void update(
+      Primitives primitives, int index, Tensor tensor, float[] scratch, int begin, int end);
 
   /** An array of zeros for each tensor: a state, or a temporary. */
   static float[][] zerosFor(List<Tensor> tensors) {

@@ -2,7 +2,7 @@ package dev.warpstep.unfused;
 
 import java.util.List;
 
-/** RMSprop without momentum, in six passes. */
+/** RMSprop without momentum, in six passes, or nine elementary ones. */
 public final class UnfusedRMSprop extends UnfusedOptimizer {
   private final float[][] squareAverages;
   private final float[][] temporaries;
@@ -28,14 +28,15 @@ public final class UnfusedRMSprop extends UnfusedOptimizer {
   }
 
   @Override
-  void update(int index, Tensor tensor, int begin, int end) {
+  void update(
+      Primitives primitives, int index, Tensor tensor, float[] scratch, int begin, int end) {
     float[] squareAverage = squareAverages[index];
     float[] temporary = temporaries[index];
-    Primitives.square(temporary, tensor.gradient(), begin, end);
-    Primitives.average(squareAverage, alpha, temporary, begin, end);
-    Primitives.squareRoot(temporary, squareAverage, begin, end);
-    Primitives.add(temporary, eps, begin, end);
-    Primitives.divideInto(temporary, tensor.gradient(), begin, end);
-    Primitives.addScaled(tensor.values(), -lr, temporary, begin, end);
+    primitives.square(temporary, tensor.gradient(), begin, end);
+    primitives.average(squareAverage, alpha, temporary, scratch, begin, end);
+    primitives.squareRoot(temporary, squareAverage, begin, end);
+    primitives.add(temporary, eps, begin, end);
+    primitives.divideInto(temporary, tensor.gradient(), begin, end);
+    primitives.addScaled(tensor.values(), -lr, temporary, scratch, begin, end);
   }
 }

@@ -2,7 +2,7 @@ package dev.warpstep.unfused;
 
 import java.util.List;
 
-/** Stochastic gradient descent: one pass, so nothing is left to fuse. */
+/** Stochastic gradient descent: one pass, so nothing is left to fuse, or two elementary ones. */
 public final class UnfusedSGD extends UnfusedOptimizer {
   private final float lr;
 
@@ -18,7 +18,8 @@ public final class UnfusedSGD extends UnfusedOptimizer {
   }
 
   @Override
-  void update(int index, Tensor tensor, int begin, int end) {
-    Primitives.addScaled(tensor.values(), -lr, tensor.gradient(), begin, end);
+  void update(
+      Primitives primitives, int index, Tensor tensor, float[] scratch, int begin, int end) {
+    primitives.addScaled(tensor.values(), -lr, tensor.gradient(), scratch, begin, end);
   }
 }

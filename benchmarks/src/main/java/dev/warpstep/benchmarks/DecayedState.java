@@ -8,7 +8,7 @@ import dev.warpstep.StateDict;
 import dev.warpstep.StateTensor;
 import dev.warpstep.cli.bench.CpuPlace;
 import dev.warpstep.cli.bench.Fused;
-import dev.warpstep.cli.bench.Gradients;
+import dev.warpstep.cli.bench.HostGradients;
 import dev.warpstep.cli.bench.ModelShape;
 import dev.warpstep.cli.bench.Precision;
 import dev.warpstep.cli.bench.Rule;
@@ -25,7 +25,7 @@ import java.util.Map;
  *
  * @param fused has done a step
  */
-record DecayedState(Fused fused, Gradients gradients) implements AutoCloseable {
+record DecayedState(Fused fused, HostGradients gradients) implements AutoCloseable {
   /** Just above the smallest normal number: four steps later it would be denormal. */
   private static final float ALMOST_DENORMAL = 1.18e-38f;
 
@@ -35,9 +35,11 @@ record DecayedState(Fused fused, Gradients gradients) implements AutoCloseable {
           case NATIVE -> place.parameters(Precision.FP32, model);
           case HEAP -> CpuPlace.onHeap(model);
         };
-    Gradients gradients =
-        new Gradients(
-            parameters.stream().map(p -> p.gradient().orElseThrow()).toList(), rows.tile());
+    HostGradients gradients =
+        new HostGradients(
+            parameters.stream().map(p -> p.gradient().orElseThrow()).toList(),
+            DType.FLOAT32,
+            rows.tile());
     Fused fused = new Fused(rule, Precision.FP32, place.device(), parameters);
     fused.step();
     if (rows != Rows.NORMAL) {

@@ -27,6 +27,7 @@ public final class DeviceRun {
           "device", "cuda:0",
           "rule", "adam,rmsprop,sgd_momentum",
           "model", "mlp_100k,resnet50,gpt2_124m",
+          "dtype", "fp32",
           "unfused", "true",
           "cublas", "false",
           "seconds", "5");
@@ -47,7 +48,18 @@ public final class DeviceRun {
       for (Model model : options.constants("model", Model.class)) {
         bandwidth.measure(place, place.probeElements(), seconds / 2.0);
         for (Rule rule : options.constants("rule", Rule.class)) {
-          measure(place, rule, model.shape(), options.text("unfused").equals("true"), seconds);
+          for (Precision dtype : options.constants("dtype", Precision.class)) {
+            boolean withUnfused =
+                options.text("unfused").equals("true")
+                    && dtype == Precision.FP32
+                    && place.fits(model.shape());
+            try (Subject subject =
+                withUnfused
+                    ? place.subject(rule, model.shape())
+                    : place.fused(rule, dtype, model.shape())) {
+              measure(place, rule, dtype, model.shape(), subject, seconds);
+            }
+          }
         }
       }
       print(place, "copy", bandwidth.copy());
@@ -56,41 +68,42 @@ public final class DeviceRun {
   }
 
   private static void measure(
-      Place place, Rule rule, ModelShape model, boolean withUnfused, int seconds) {
-    try (Subject subject =
-        withUnfused && place.fits(model)
-            ? place.subject(rule, model)
-            : place.fused(rule, Precision.FP32, model)) {
-      subject
-          .difference(model.sizes().size(), CHECKED_STEPS)
-          .ifPresent(
-              difference -> {
-                throw new IllegalStateException("not the same values: " + difference);
-              });
-      List<String> ways = new ArrayList<>(List.of("fused"));
-      List<Contender> contenders = new ArrayList<>(List.of(subject.fused()));
-      subject
-          .unfused()
-          .forEach(
-              (way, trainee) -> {
-                ways.add(way);
-                contenders.add(trainee);
-              });
-      Race race = new Race(place, contenders, model.stepsPerSample(), subject::flip);
-      race.run(seconds);
-      for (int i = 0; i < ways.size(); i++) {
-        print(place, rule, model, ways.get(i), race, i);
-      }
+      Place place, Rule rule, Precision dtype, ModelShape model, Subject subject, int seconds) {
+    subject
+        .difference(model.sizes().size(), CHECKED_STEPS)
+        .ifPresent(
+            difference -> {
+              throw new IllegalStateException("not the same values: " + difference);
+            });
+    List<String> ways = new ArrayList<>(List.of("fused"));
+    List<Contender> contenders = new ArrayList<>(List.of(subject.fused()));
+    subject
+        .unfused()
+        .forEach(
+            (way, trainee) -> {
+              ways.add(way);
+              contenders.add(trainee);
+            });
+    Race race = new Race(place, contenders, model.stepsPerSample(), subject::flip);
+    race.run(seconds);
+    for (int i = 0; i < ways.size(); i++) {
+      print(place, rule, dtype, model, ways.get(i), race, i);
     }
   }
 
   private static void print(
-      Place place, Rule rule, ModelShape model, String way, Race race, int contender) {
+      Place place,
+      Rule rule,
+      Precision dtype,
+      ModelShape model,
+      String way,
+      Race race,
+      int contender) {
     String library = contender == 0 ? "warpstep" : "unfused";
-    Steps.line(place, library, way, model, Precision.FP32, race.millis(contender))
+    Steps.line(place, library, way, model, dtype, race.millis(contender))
         .put("rule", rule.key())
         .put("steps_per_sample", race.stepsPerSample())
-        .put("bytes_per_parameter", Precision.FP32.bytesPerParameter(rule))
+        .put("bytes_per_parameter", dtype.bytesPerParameter(rule))
         .print();
     if (contender > 0) {
       Samples ratios = race.ratios(contender, 0);
@@ -98,7 +111,7 @@ public final class DeviceRun {
           .put("figure", "speedup_over_unfused")
           .put("rule", rule.key())
           .put("model", model.key())
-          .put("dtype", Precision.FP32.key())
+          .put("dtype", dtype.key())
           .put("device", place.name())
           .put("rows", "normal")
           .put("threads", place.threads())

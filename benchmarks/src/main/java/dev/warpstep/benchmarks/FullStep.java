@@ -6,16 +6,11 @@ import dev.warpstep.GradScaler;
 import dev.warpstep.Optimizer;
 import dev.warpstep.Parameter;
 import dev.warpstep.StepOptions;
-import dev.warpstep.adapter.jcuda.JCudaAdapter;
 import dev.warpstep.cli.bench.Contender;
-import dev.warpstep.cli.bench.CudaPlace;
 import dev.warpstep.cli.bench.Gradients;
 import dev.warpstep.cli.bench.ModelShape;
 import dev.warpstep.cli.bench.Place;
 import dev.warpstep.cli.bench.Precision;
-import dev.warpstep.cli.bench.Values;
-import dev.warpstep.unfused.cuda.RepeatedTile;
-import dev.warpstep.unfused.cuda.TensorList;
 import java.util.ArrayList;
 import java.util.List;
 
@@ -24,39 +19,20 @@ import java.util.List;
  * moving average, zeroed gradients. Gradients have to be filled anew before each step.
  */
 final class FullStep implements Contender {
-  /**
-   * The norm pass reads the gradient; the update reads parameter, gradient, two moments and the
-   * average, and writes all five.
-   */
-  static final int BYTES_PER_PARAMETER = 44;
-
   private final List<AutoCloseable> owned = new ArrayList<>();
   private final Optimizer adamw;
   private final StepOptions options;
-  private final Runnable refill;
+  private final Gradients gradients;
   private final long bytes;
 
   FullStep(Place place, Precision precision, ModelShape model) {
     List<Parameter> parameters = place.parameters(precision, model);
-    this.bytes = BYTES_PER_PARAMETER * model.parameterCount();
-    if (place instanceof CudaPlace cuda) {
-      long[] counts = model.sizes().stream().mapToLong(Long::longValue).toArray();
-      RepeatedTile tile = new RepeatedTile(cuda.workplace(), Values.tile(), counts);
-      TensorList gradients =
-          TensorList.of(
-              cuda.workplace(),
-              parameters.stream().map(p -> JCudaAdapter.gradient(p).orElseThrow()).toList(),
-              counts);
-      owned.add(tile);
-      owned.add(gradients);
-      this.refill = () -> tile.fill(gradients);
-    } else {
-      this.refill = Gradients.of(parameters)::flip;
-    }
-    this.adamw = AdamW.builder().lr(1e-3).build(place.device(), parameters);
+    this.bytes = precision.bytesPerParameterOfFullStep() * model.parameterCount();
+    this.gradients = place.gradients(precision, parameters);
+    this.adamw = precision.configure(AdamW.builder().lr(1e-3)).build(place.device(), parameters);
     GradScaler scaler = GradScaler.builder().build(place.device());
     AveragedParameters ema = AveragedParameters.ema(adamw, 0.999);
-    owned.addAll(List.of(ema, scaler, adamw));
+    owned.addAll(List.of(gradients, ema, scaler, adamw));
     owned.addAll(parameters);
     this.options =
         StepOptions.builder().gradScaler(scaler).maxNorm(1).average(ema).zeroGrad(true).build();
@@ -64,7 +40,7 @@ final class FullStep implements Contender {
 
   /** Fills the gradients. */
   void refill() {
-    refill.run();
+    gradients.flip();
   }
 
   @Override

@@ -34,7 +34,8 @@ public class FullStepBenchmark {
   @Param({"MLP_100K", "RESNET50", "GPT2_124M"})
   Model model;
 
-  @Param Precision dtype;
+  @Param({"FP32"})
+  Precision dtype;
 
   /** As {@code --device} takes it. */
   @Param({"cpu:2"})
@@ -42,12 +43,20 @@ public class FullStepBenchmark {
 
   private Place place;
   private FullStep full;
+  private Meter meter;
 
   /** Allocates. */
   @Setup
   public void open() {
     place = Place.of(device);
     full = new FullStep(place, dtype, model.shape());
+    meter = new Meter(place, full.bytesPerStep());
+  }
+
+  /** Measures the memory. */
+  @Setup(Level.Iteration)
+  public void begin() {
+    meter.begin();
   }
 
   /** Fills the gradients. */
@@ -60,14 +69,14 @@ public class FullStepBenchmark {
   /** Frees. */
   @TearDown
   public void close() {
+    meter.close();
     full.close();
     place.close();
   }
 
   /** One step of the whole model, until the device is done. */
   @Benchmark
-  public void step() {
-    full.step();
-    place.device().synchronize();
+  public void step(Reading reading) {
+    reading.time(meter, full::step);
   }
 }

@@ -47,7 +47,7 @@ public final class FullStepRun {
       Steps.line(place, "warpstep", "full step", model.shape(), precision, new Samples(millis))
           .put("rule", "adamw")
           .put("steps_per_sample", 1)
-          .put("bytes_per_parameter", FullStep.BYTES_PER_PARAMETER)
+          .put("bytes_per_parameter", precision.bytesPerParameterOfFullStep())
           .print();
     }
   }

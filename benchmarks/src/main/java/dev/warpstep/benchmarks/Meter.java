@@ -20,6 +20,7 @@ final class Meter implements AutoCloseable {
   private final double[] millis = new double[SAMPLES];
   private double copyRate;
   private double streamRate;
+  private double timedMillis;
   private long operations;
 
   /**
@@ -43,17 +44,24 @@ final class Meter implements AutoCloseable {
     copyRate = rate(copy);
     streamRate = rate(stream);
     operations = 0;
+    timedMillis = 0;
     place.startClock();
   }
 
-  /** Counts an operation. */
+  /** Counts an operation, timed by the clock that {@link #begin} started. */
   void count() {
+    operations++;
+  }
+
+  /** Does an operation whose time alone counts in this iteration, until the device is done. */
+  void time(Runnable operation) {
+    timedMillis += place.milliseconds(operation);
     operations++;
   }
 
   /** Stops the clock and writes what it tells. */
   void end(Reading reading) {
-    double millisEach = place.stopClock() / operations;
+    double millisEach = (timedMillis > 0 ? timedMillis : place.stopClock()) / operations;
     double rate = bytes / (millisEach * 1e6);
     reading.megabytes = bytes / 1e6;
     reading.gigabytesPerSecond = rate;

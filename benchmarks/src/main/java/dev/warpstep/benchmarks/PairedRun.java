@@ -101,11 +101,15 @@ public final class PairedRun {
     void unfused() {
       try (CpuPlace place = new CpuPlace(threads);
           DecayedState state =
-              DecayedState.of(place, rule, model.shape(), Memory.HEAP, Rows.NORMAL);
-          CpuUnfused unfused = new CpuUnfused(rule, state.gradients(), threads)) {
-        PairedRun run = run(state, unfused).measure();
-        printStep(run, 1, "unfused", "heap", Rows.NORMAL);
-        printPair("speedup_over_unfused", "heap", Rows.NORMAL, run.ratios(1, 0, 1));
+              DecayedState.of(place, rule, model.shape(), Memory.HEAP, Rows.NORMAL)) {
+        new CpuUnfused(rule, state.gradients(), threads)
+            .ways()
+            .forEach(
+                (way, unfused) -> {
+                  PairedRun run = run(state, unfused).measure();
+                  printStep(run, 1, "unfused", way, Rows.NORMAL);
+                  printPair("speedup_over_unfused", way, Rows.NORMAL, run.ratios(1, 0, 1));
+                });
       }
     }
 

@@ -17,6 +17,12 @@ import dev.warpstep.cli.bench.Samples;
 public record PeerRun(String library, String version, String way, int threads, int sampleCount) {
   private static final long WARM_UP_NANOS = 1_500_000_000;
 
+  /** Whether the allocator was told to give no memory back to the system between two steps. */
+  private static boolean keepsMemory() {
+    String tunables = System.getenv("GLIBC_TUNABLES");
+    return tunables != null && tunables.contains("glibc.malloc.trim_threshold");
+  }
+
   /**
    * Measures, and prints a line.
    *
@@ -46,7 +52,7 @@ public record PeerRun(String library, String version, String way, int threads, i
     JsonLine.of("step")
         .put("library", library)
         .put("version", version)
-        .put("way", way)
+        .put("way", keepsMemory() ? way + ", memory kept" : way)
         .put("rule", rule.key())
         .put("model", model.key())
         .put("dtype", Precision.FP32.key())

@@ -36,6 +36,12 @@ public class Reading {
     meter.count();
   }
 
+  /** Does an operation that a meter measures alone. */
+  void time(Meter newMeter, Runnable operation) {
+    meter = newMeter;
+    meter.time(operation);
+  }
+
   /** Reads the meter. */
   @TearDown(Level.Iteration)
   public void read() {

@@ -127,15 +127,16 @@ final class ReportTables {
   void steps() {
     lines
         .of("step")
-        .by("rule", "model", "device", "threads")
+        .by("rule", "model", "device", "threads", "dtype")
         .forEach(
             (key, group) -> {
               out.append(
-                  "## Steps: %s, %s (%s parameters), %s%s\n\n"
+                  "## Steps: %s, %s (%s parameters), %s, %s%s\n\n"
                       .formatted(
                           key.get(0),
                           key.get(1),
                           number("%,.0f", group.median("parameters")),
+                          key.get(4),
                           key.get(2),
                           key.get(3).equals("0") ? "" : ", " + key.get(3) + " threads"));
               Optional<Lines> ours = ours(group);

@@ -42,15 +42,17 @@ public class StepBenchmark {
   @Param({"MLP_100K", "RESNET50", "GPT2_124M"})
   Model model;
 
-  @Param Precision dtype;
+  /** Others than fp32 have no unfused step. */
+  @Param({"FP32"})
+  Precision dtype;
 
   /** As {@code --device} takes it. */
   @Param({"cpu:1", "cpu:2"})
   String device;
 
   /**
-   * Unfused: on the CPU {@code unfused}; on CUDA {@code per tensor}, {@code foreach}, {@code
-   * cublas}.
+   * Unfused: on the CPU {@code elementary} and {@code unfused}; on CUDA {@code per tensor}, {@code
+   * foreach}, {@code cublas}.
    */
   @Param({"fused", "unfused"})
   String way;
@@ -70,6 +72,8 @@ public class StepBenchmark {
     if (way.equals("fused")) {
       subject = place.fused(rule, dtype, model.shape());
       contender = subject.fused();
+    } else if (dtype != Precision.FP32) {
+      throw new IllegalArgumentException("only fp32 has an unfused step, was " + dtype.key());
     } else {
       subject = place.subject(rule, model.shape());
       contender = subject.unfused().get(way);

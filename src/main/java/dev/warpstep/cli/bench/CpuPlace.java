@@ -1,5 +1,6 @@
 package dev.warpstep.cli.bench;
 
+import dev.warpstep.DType;
 import dev.warpstep.Device;
 import dev.warpstep.Parameter;
 import dev.warpstep.backend.Backend;
@@ -11,7 +12,6 @@ import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -22,11 +22,11 @@ public final class CpuPlace implements Place {
   /** Larger than the caches of any processor. */
   private static final int PROBE_ELEMENTS = 1 << 25;
 
-  /** Values, gradient, and what the unfused step has besides: as arrays of the heap. */
-  private static final int HEAP_BYTES_PER_PARAMETER = 24;
+  /** Values, gradient, and what the unfused steps have besides: as arrays of the heap. */
+  private static final int HEAP_BYTES_PER_PARAMETER = 8 + CpuUnfused.BYTES_PER_PARAMETER;
 
   /** The fused step's states are outside the heap. */
-  private static final int BYTES_PER_PARAMETER = 32;
+  private static final int BYTES_PER_PARAMETER = HEAP_BYTES_PER_PARAMETER + 8;
 
   private static final double USABLE = 0.8;
 
@@ -70,7 +70,7 @@ public final class CpuPlace implements Place {
     long bytes = (long) Float.BYTES * elements;
     MemorySegment from = arena.allocate(bytes, 64);
     MemorySegment to = arena.allocate(bytes, 64);
-    Gradients.fill(List.of(from, to), Values.tile());
+    HostGradients.fill(List.of(from, to), Values.encoded(Values.tile(), DType.FLOAT32));
     return new Contender() {
       @Override
       public void step() {
@@ -115,17 +115,15 @@ public final class CpuPlace implements Place {
   @Override
   public Subject subject(Rule rule, ModelShape model) {
     List<Parameter> parameters = onHeap(model);
-    Gradients gradients = Gradients.of(parameters);
+    HostGradients gradients = HostGradients.of(Precision.FP32, parameters);
     Fused fused = new Fused(rule, Precision.FP32, device, parameters);
-    Map<String, Trainee> unfused = new LinkedHashMap<>();
-    unfused.put("unfused", new CpuUnfused(rule, gradients, threads));
-    return new CpuSubject(fused, unfused, gradients);
+    return new CpuSubject(fused, new CpuUnfused(rule, gradients, threads).ways(), gradients);
   }
 
   @Override
   public Subject fused(Rule rule, Precision precision, ModelShape model) {
     List<Parameter> parameters = parameters(precision, model);
-    Gradients gradients = Gradients.of(parameters);
+    Gradients gradients = gradients(precision, parameters);
     return new CpuSubject(new Fused(rule, precision, device, parameters), Map.of(), gradients);
   }
 
@@ -148,9 +146,16 @@ public final class CpuPlace implements Place {
     for (long size : model.sizes()) {
       parameters.add(precision.allocate(device, "parameter" + parameters.size(), size));
     }
-    Gradients.fill(parameters.stream().map(Parameter::data).toList(), Values.tile());
-    Gradients.of(parameters);
+    HostGradients.fill(
+        parameters.stream().map(Parameter::data).toList(),
+        Values.encoded(Values.tile(), precision.dtype()));
+    gradients(precision, parameters).close();
     return parameters;
+  }
+
+  @Override
+  public Gradients gradients(Precision precision, List<Parameter> parameters) {
+    return HostGradients.of(precision, parameters);
   }
 
   /** Parameters and gradients as arrays of the caller. */

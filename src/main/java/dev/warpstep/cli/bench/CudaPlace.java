@@ -12,6 +12,7 @@ import dev.warpstep.unfused.cuda.Passes;
 import dev.warpstep.unfused.cuda.PerTensorPasses;
 import dev.warpstep.unfused.cuda.RepeatedTile;
 import dev.warpstep.unfused.cuda.TensorList;
+import java.lang.foreign.MemorySegment;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -118,12 +119,12 @@ public final class CudaPlace implements Place {
 
   @Override
   public Subject subject(Rule rule, ModelShape model) {
-    return new CudaSubject(this, rule, Precision.FP32, model, copies(model), ways);
+    return new CudaSubject(this, rule, Precision.FP32, model, copies(Precision.FP32, model), ways);
   }
 
   @Override
   public Subject fused(Rule rule, Precision precision, ModelShape model) {
-    return new CudaSubject(this, rule, precision, model, copies(model), Map.of());
+    return new CudaSubject(this, rule, precision, model, copies(precision, model), Map.of());
   }
 
   @Override
@@ -132,19 +133,19 @@ public final class CudaPlace implements Place {
     for (long size : model.sizes()) {
       parameters.add(precision.allocate(workplace.device(), "parameter" + parameters.size(), size));
     }
-    long[] counts = model.sizes().stream().mapToLong(Long::longValue).toArray();
-    try (RepeatedTile tile = new RepeatedTile(workplace, Values.tile(), counts);
-        TensorList values =
-            TensorList.of(workplace, parameters.stream().map(JCudaAdapter::data).toList(), counts);
-        TensorList gradients =
-            TensorList.of(
-                workplace,
-                parameters.stream().map(p -> JCudaAdapter.gradient(p).orElseThrow()).toList(),
-                counts)) {
-      tile.fill(values);
-      tile.fill(gradients);
+    long[] counts = parameters.stream().mapToLong(Parameter::elementCount).toArray();
+    MemorySegment values = Values.encoded(Values.tile(), precision.dtype());
+    try (RepeatedTile tile =
+        new RepeatedTile(workplace, values, precision.dtype().sizeBytes(), counts)) {
+      tile.fill(parameters.stream().map(JCudaAdapter::data).toList());
     }
+    gradients(precision, parameters).close();
     return parameters;
+  }
+
+  @Override
+  public Gradients gradients(Precision precision, List<Parameter> parameters) {
+    return new CudaGradients(workplace, precision, parameters);
   }
 
   /** Another unfused way for every {@link #subject} from now on. */
@@ -159,9 +160,9 @@ public final class CudaPlace implements Place {
   }
 
   /** Copies that a model needs for its steps to find nothing in the cache. */
-  public int copies(ModelShape model) {
+  public int copies(Precision precision, ModelShape model) {
     // Of the fused step, the smallest: values, gradient and one state.
-    long bytes = 3L * Float.BYTES * Math.max(1, model.parameterCount());
+    long bytes = 3L * precision.dtype().sizeBytes() * Math.max(1, model.parameterCount());
     return (int) Math.min(MOST_COPIES, Math.ceilDiv(CACHES * workplace.cacheBytes(), bytes) + 1);
   }
 
@@ -170,7 +171,7 @@ public final class CudaPlace implements Place {
     // What fills the tensors is as large as the largest of them, and gone when steps begin.
     long largest = model.sizes().stream().mapToLong(Long::longValue).max().orElse(0);
     double bytes =
-        (double) BYTES_PER_PARAMETER * model.parameterCount() * copies(model)
+        (double) BYTES_PER_PARAMETER * model.parameterCount() * copies(Precision.FP32, model)
             + Float.BYTES * largest;
     return bytes <= USABLE * workplace.freeBytes();
   }

@@ -4,7 +4,6 @@ import dev.warpstep.Parameter;
 import dev.warpstep.adapter.jcuda.JCudaAdapter;
 import dev.warpstep.unfused.cuda.CudaUnfusedOptimizer;
 import dev.warpstep.unfused.cuda.CudaWorkplace;
-import dev.warpstep.unfused.cuda.ForeachPasses;
 import dev.warpstep.unfused.cuda.Passes;
 import dev.warpstep.unfused.cuda.TensorList;
 import java.util.ArrayList;
@@ -20,14 +19,18 @@ import java.util.function.IntFunction;
  */
 final class CudaSubject implements Subject {
   private final List<Copy> copies = new ArrayList<>();
-  private final ForeachPasses flipping;
+  private final Gradients flipping;
   private final Trainee fused;
   private final Map<String, Trainee> unfused = new LinkedHashMap<>();
   private final List<Passes> passes = new ArrayList<>();
 
   /** One copy of the model, with both optimizers; without unfused ways, their arrays are empty. */
   private record Copy(
-      TensorList gradients, TensorList values, Fused fused, CudaUnfusedOptimizer unfused)
+      List<Parameter> parameters,
+      TensorList gradients,
+      TensorList values,
+      Fused fused,
+      CudaUnfusedOptimizer unfused)
       implements AutoCloseable {
     @Override
     public void close() {
@@ -91,7 +94,9 @@ final class CudaSubject implements Subject {
     for (int i = 0; i < copyCount; i++) {
       copies.add(copy(place, rule, precision, model, counts, unfusedCounts));
     }
-    this.flipping = new ForeachPasses(workplace, counts);
+    this.flipping =
+        place.gradients(
+            precision, copies.stream().flatMap(copy -> copy.parameters().stream()).toList());
     this.fused =
         new Rotation(
             copy -> copy.fused().step(), tensor -> copies.getFirst().fused().values(tensor), true);
@@ -128,6 +133,7 @@ final class CudaSubject implements Subject {
       values.copyFrom(fused);
     }
     return new Copy(
+        parameters,
         gradients,
         values,
         new Fused(rule, precision, place.device(), parameters),
@@ -151,9 +157,7 @@ final class CudaSubject implements Subject {
 
   @Override
   public void flip() {
-    for (Copy copy : copies) {
-      flipping.step(() -> flipping.scale(copy.gradients(), -1));
-    }
+    flipping.flip();
   }
 
   @Override

@@ -18,7 +18,7 @@ public final class Fused implements Trainee {
    */
   public Fused(Rule rule, Precision precision, Device device, List<Parameter> parameters) {
     this.parameters = List.copyOf(parameters);
-    this.optimizer = rule.fused(device, parameters);
+    this.optimizer = rule.fused(precision, device, parameters);
     this.bytes =
         precision.bytesPerParameter(rule)
             * parameters.stream().mapToLong(Parameter::elementCount).sum();

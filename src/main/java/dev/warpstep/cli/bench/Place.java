@@ -34,6 +34,9 @@ public sealed interface Place extends AutoCloseable permits CpuPlace, CudaPlace 
   /** Parameters and gradients in memory of the device, filled with {@link Values#tile()}. */
   List<Parameter> parameters(Precision precision, ModelShape model);
 
+  /** The gradients of parameters in memory of the device; closed before them. */
+  Gradients gradients(Precision precision, List<Parameter> parameters);
+
   /** A backend of its own on the device, closed by the caller. */
   Backend newBackend();
 

@@ -19,7 +19,8 @@ public record Results(Place place, Bandwidth bandwidth, List<Row> rows) {
   /** Whether a row's arrays come from memory, so that shares of its bandwidth mean something. */
   boolean isFromMemory(Row row) {
     return place.threads() == 0
-        || row.model().parameterCount() * row.rule().arraysMoved() * Float.BYTES > MEMORY_BYTES;
+        || row.model().parameterCount() * Precision.FP32.bytesPerParameter(row.rule())
+            > MEMORY_BYTES;
   }
 
   /** Titles of the columns of the table. */
@@ -62,7 +63,9 @@ public record Results(Place place, Bandwidth bandwidth, List<Row> rows) {
     Stream<String> ways =
         place.threads() > 0
             ? Stream.of(
-                "unfused: one pass per operation in Java, %s".formatted(threads(place.threads())))
+                "elementary: one arithmetic operation a pass in Java, %s"
+                    .formatted(threads(place.threads())),
+                "unfused: the same, but a pass multiplies and adds where PyTorch's functions do")
             : Stream.of(
                 "per tensor: a kernel launched through JCuda for each operation and tensor",
                 "foreach: a kernel launched through JCuda for each operation, for all tensors");

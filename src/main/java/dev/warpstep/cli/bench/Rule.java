@@ -18,10 +18,10 @@ import java.util.Locale;
 /** An update rule with the settings that every library is measured with: PyTorch's, lr 1e-3. */
 public enum Rule {
   /** With momentum 0.9: one state. */
-  SGD_MOMENTUM("SGD, momentum", 5, new UnfusedRule.Momentum(Rule.LR, 0.9)) {
+  SGD_MOMENTUM("SGD, momentum", 1, new UnfusedRule.Momentum(Rule.LR, 0.9)) {
     @Override
-    public Optimizer fused(Device device, List<Parameter> parameters) {
-      return SGD.builder().lr(LR).momentum(0.9).build(device, parameters);
+    public Optimizer fused(Precision precision, Device device, List<Parameter> parameters) {
+      return precision.configure(SGD.builder().lr(LR).momentum(0.9)).build(device, parameters);
     }
 
     @Override
@@ -30,10 +30,10 @@ public enum Rule {
     }
   },
   /** Neither centered nor with momentum: one state. */
-  RMSPROP("RMSprop", 5, new UnfusedRule.RMSprop(Rule.LR, 0.99, 1e-8)) {
+  RMSPROP("RMSprop", 1, new UnfusedRule.RMSprop(Rule.LR, 0.99, 1e-8)) {
     @Override
-    public Optimizer fused(Device device, List<Parameter> parameters) {
-      return RMSprop.builder().lr(LR).build(device, parameters);
+    public Optimizer fused(Precision precision, Device device, List<Parameter> parameters) {
+      return precision.configure(RMSprop.builder().lr(LR)).build(device, parameters);
     }
 
     @Override
@@ -42,10 +42,10 @@ public enum Rule {
     }
   },
   /** Reads parameter, gradient and two moments, writes all but the gradient. */
-  ADAM("Adam", 7, new UnfusedRule.Adam(Rule.LR, 0.9, 0.999, 1e-8)) {
+  ADAM("Adam", 2, new UnfusedRule.Adam(Rule.LR, 0.9, 0.999, 1e-8)) {
     @Override
-    public Optimizer fused(Device device, List<Parameter> parameters) {
-      return Adam.builder().lr(LR).build(device, parameters);
+    public Optimizer fused(Precision precision, Device device, List<Parameter> parameters) {
+      return precision.configure(Adam.builder().lr(LR)).build(device, parameters);
     }
 
     @Override
@@ -57,14 +57,14 @@ public enum Rule {
   private static final double LR = 1e-3;
 
   private final String title;
-  private final int arraysMoved;
+  private final int states;
 
   @SuppressWarnings("ImmutableEnumChecker") // a record of numbers
   private final UnfusedRule onCuda;
 
-  Rule(String title, int arraysMoved, UnfusedRule onCuda) {
+  Rule(String title, int states, UnfusedRule onCuda) {
     this.title = title;
-    this.arraysMoved = arraysMoved;
+    this.states = states;
     this.onCuda = onCuda;
   }
 
@@ -78,13 +78,13 @@ public enum Rule {
     return title;
   }
 
-  /** Arrays that one pass must move, each counted once for reading and once for writing. */
-  public int arraysMoved() {
-    return arraysMoved;
+  /** Arrays of state, each read and written. */
+  public int states() {
+    return states;
   }
 
   /** The library's optimizer. */
-  public abstract Optimizer fused(Device device, List<Parameter> parameters);
+  public abstract Optimizer fused(Precision precision, Device device, List<Parameter> parameters);
 
   /** One pass per operation, on the CPU. */
   public abstract UnfusedOptimizer unfused(List<Tensor> tensors, int threads);

@@ -1,5 +1,9 @@
 package dev.warpstep.cli.bench;
 
+import dev.warpstep.DType;
+import dev.warpstep.Parameter;
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.util.Random;
 
 /**
@@ -28,6 +32,23 @@ public final class Values {
   /** As in training: magnitudes around 1e-2. */
   public static float[] tile() {
     return tile(1e-2f);
+  }
+
+  /** Every value with the other sign. */
+  static float[] negated(float[] tile) {
+    float[] negated = tile.clone();
+    for (int i = 0; i < negated.length; i++) {
+      negated[i] = -negated[i];
+    }
+    return negated;
+  }
+
+  /** A tile as elements of a type, each rounded to the nearest. */
+  static MemorySegment encoded(float[] tile, DType dtype) {
+    MemorySegment encoded =
+        Arena.ofAuto().allocate((long) dtype.sizeBytes() * tile.length, Double.BYTES);
+    Parameter.of("tile", dtype, encoded).copyFrom(tile);
+    return encoded;
   }
 
   /** A tile again and again. */
