@@ -9,7 +9,6 @@
 # PYTHON   an interpreter that has torch==2.13.0, python3 unless set; "none" leaves PyTorch out
 # PEERS    of djl, libtorch and nd4j, all three unless set; "none" leaves them out. Only for the CPU. The first run downloads
 #          200 MB for DJL, 90 MB for libtorch, 60 MB for ND4J
-# CUBLAS   true adds the unfused step with cuBLAS on cuda, which needs libcublas.so.12; false unless set
 # KEPT     none leaves out that peers which allocate are measured a second time, with an allocator that gives no memory back
 # JMH      none leaves JMH's benchmarks out, which take half an hour
 # MODELS, RULES, PAIRS   what is measured and how often, see PairedRun.java
@@ -21,7 +20,6 @@ device=${DEVICE:-cpu}
 rounds=${ROUNDS:-5}
 python=${PYTHON:-python3}
 peers=${PEERS:-djl,libtorch,nd4j}
-cublas=${CUBLAS:-false}
 kept=${KEPT:-all}
 jmh=${JMH:-all}
 rules=${RULES:-adam,rmsprop,sgd_momentum}
@@ -86,7 +84,7 @@ round_on_cpu() {
     done
   done
   for model in ${models//,/ }; do
-    java_run FullStepRun "model=$model samples=$samples"
+    java_run FullStepRun "model=$model samples=$samples way=fused,elementary,unfused"
     torch_run rule=adamw "model=$model" "samples=$samples"
   done
   java_run PairedRun "figure=unfused rule=$rules model=$models pairs=$pairs"
@@ -97,10 +95,10 @@ round_on_cpu() {
 round_on_cuda() {
   local model
   for model in ${models//,/ }; do
-    java_run DeviceRun "device=cuda:0 rule=$rules model=$model cublas=$cublas"
+    java_run DeviceRun "device=cuda:0 rule=$rules model=$model"
     java_run DeviceRun "device=cuda:0 rule=$rules model=$model dtype=fp64,bf16,bf16_master,bf16_remainder,fp16_master"
     torch_run "rule=$rules" "model=$model" "samples=$samples"
-    java_run FullStepRun "device=cuda:0 model=$model samples=$samples"
+    java_run FullStepRun "device=cuda:0 model=$model samples=$samples way=fused,unfused"
     torch_run rule=adamw "model=$model" "samples=$samples"
   done
 }
@@ -120,8 +118,8 @@ say "building"
 mvn -B -q -DskipTests install
 mvn -B -q -f benchmarks/pom.xml clean compile
 
-printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s CUBLAS=%s benchmarks/compare.sh %s"}\n' \
-  "$device" "$rounds" "$rules" "$models" "$pairs" "$cublas" "$name" >"$raw"
+printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s benchmarks/compare.sh %s"}\n' \
+  "$device" "$rounds" "$rules" "$models" "$pairs" "$name" >"$raw"
 for ((round = 1; round <= rounds; round++)); do
   say "round $round of $rounds"
   java_run Machine "device=$device"

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Builds the software CUDA driver, libcuda.so.1, for tests: the driver API as far as the library uses it, and the project's own
-# kernels compiled for this processor. Never part of the jar.
+# kernels compiled for this processor; and a libcublas.so.12 with the few functions that the unfused step calls. Never part of
+# the jar.
 #
 #   native/simulator/build.sh [OUTPUT]        OUTPUT is target/simulator unless named
 #
@@ -44,7 +45,7 @@ fingerprint() {
 }
 
 stamp="$(fingerprint)"
-if [[ -f $output/stamp && -f $library && $(<"$output/stamp") == "$stamp $(sha256sum "$library" | cut -d' ' -f1)" ]]; then
+if [[ -f $output/stamp && -f $library && -f $output/libcublas.so.12 && $(<"$output/stamp") == "$stamp $(sha256sum "$library" | cut -d' ' -f1)" ]]; then
   echo "simulator: $library is up to date"
   exit 0
 fi
@@ -68,6 +69,9 @@ for job in "${jobs[@]}"; do wait "$job" || failed=1; done
 
 "${compiler[@]}" "${extra_flags[@]}" "${objects[@]}" "${link_flags[@]}" -o "$output/libcuda.so.new"
 mv "$output/libcuda.so.new" "$library"
+"${compiler[@]}" "${flags[@]}" "${extra_flags[@]}" native/simulator/cublas/cublas.cpp -shared "$library" \
+  -Wl,-soname,libcublas.so.12 -Wl,--version-script=native/simulator/cublas/exports.map -o "$output/libcublas.so.new"
+mv "$output/libcublas.so.new" "$output/libcublas.so.12"
 rm -r "$output/objects"
 echo "$stamp $(sha256sum "$library" | cut -d' ' -f1)" >"$output/stamp"
 echo "simulator: built $library ($(stat -c %s "$library") bytes, ${compiler[*]}) in $((SECONDS - started)) s"

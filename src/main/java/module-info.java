@@ -1,5 +1,5 @@
 /** Fused optimizers for Java: {@code torch.optim} semantics in one pass over memory. */
-// JCuda and XChart have no descriptor.
+// JCuda, JCublas and XChart have no descriptor.
 @SuppressWarnings({"requires-automatic", "requires-transitive-automatic"})
 module dev.warpstep {
   requires com.fasterxml.jackson.core;
@@ -9,6 +9,7 @@ module dev.warpstep {
   // Only the command line program needs these.
   requires static info.picocli;
   requires static java.desktop;
+  requires static jcublas;
   requires static me.tongfei.progressbar;
   requires static org.knowm.xchart;
 

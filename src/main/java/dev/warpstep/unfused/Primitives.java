@@ -23,6 +23,33 @@ abstract sealed class Primitives permits Compound, Elementary {
   abstract void average(
       float[] average, double decay, float[] x, float[] scratch, int begin, int end);
 
+  /** y = factor·y. */
+  final void scale(float[] y, float factor, int begin, int end) {
+    for (int i = begin; i < end; i++) {
+      y[i] *= factor;
+    }
+  }
+
+  /** Σx², in eight sums that C2 can keep in one vector. */
+  final double sumOfSquares(float[] x, int begin, int end) {
+    double[] sums = new double[8];
+    int i = begin;
+    for (; i + 8 <= end; i += 8) {
+      for (int lane = 0; lane < 8; lane++) {
+        double value = x[i + lane];
+        sums[lane] += value * value;
+      }
+    }
+    double sum = 0;
+    for (; i < end; i++) {
+      sum += (double) x[i] * x[i];
+    }
+    for (double lane : sums) {
+      sum += lane;
+    }
+    return sum;
+  }
+
   /** result = x². */
   final void square(float[] result, float[] x, int begin, int end) {
     for (int i = begin; i < end; i++) {

@@ -47,6 +47,10 @@ public abstract sealed class UnfusedOptimizer
     Passes(Primitives primitives) {
       this.primitives = primitives;
     }
+
+    Primitives primitives() {
+      return primitives;
+    }
   }
 
   /** Updates every tensor in {@linkplain Passes#COMPOUND compound} passes. */

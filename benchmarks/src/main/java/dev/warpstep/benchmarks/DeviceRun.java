@@ -2,7 +2,6 @@ package dev.warpstep.benchmarks;
 
 import dev.warpstep.cli.bench.Bandwidth;
 import dev.warpstep.cli.bench.Contender;
-import dev.warpstep.cli.bench.CudaPlace;
 import dev.warpstep.cli.bench.JsonLine;
 import dev.warpstep.cli.bench.Model;
 import dev.warpstep.cli.bench.ModelShape;
@@ -18,8 +17,8 @@ import java.util.Map;
 
 /**
  * Steps fused and unfused in turn on any device, after their values were compared, with the
- * bandwidth of the memory in the same run. On CUDA by events, and {@code cublas=true} adds the
- * unfused way that calls cuBLAS where it can, for which libcublas.so.12 must be there.
+ * bandwidth of the memory in the same run. On CUDA by events, and where libcublas.so.12 is there,
+ * with the unfused way that calls it.
  */
 public final class DeviceRun {
   private static final Map<String, String> DEFAULTS =
@@ -29,7 +28,6 @@ public final class DeviceRun {
           "model", "mlp_100k,resnet50,gpt2_124m",
           "dtype", "fp32",
           "unfused", "true",
-          "cublas", "false",
           "seconds", "5");
 
   private static final int CHECKED_STEPS = 3;
@@ -40,9 +38,6 @@ public final class DeviceRun {
   public static void main(String[] args) {
     Options options = Options.parse(DEFAULTS, args);
     try (Place place = Place.of(options.text("device"))) {
-      if (place instanceof CudaPlace cuda && options.text("cublas").equals("true")) {
-        cuda.add("cublas", CublasPasses::new);
-      }
       Bandwidth bandwidth = new Bandwidth();
       int seconds = options.number("seconds");
       for (Model model : options.constants("model", Model.class)) {
@@ -107,20 +102,7 @@ public final class DeviceRun {
         .print();
     if (contender > 0) {
       Samples ratios = race.ratios(contender, 0);
-      JsonLine.of("pair")
-          .put("figure", "speedup_over_unfused")
-          .put("rule", rule.key())
-          .put("model", model.key())
-          .put("dtype", dtype.key())
-          .put("device", place.name())
-          .put("rows", "normal")
-          .put("threads", place.threads())
-          .put("way", way)
-          .put("ratio", ratios.median())
-          .put("ratio_p25", ratios.quantile(0.25))
-          .put("ratio_p75", ratios.quantile(0.75))
-          .put("pairs", ratios.count())
-          .print();
+      Steps.speedup(place, way, model, dtype, ratios).put("rule", rule.key()).print();
     }
   }
 

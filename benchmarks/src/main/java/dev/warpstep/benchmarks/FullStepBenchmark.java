@@ -37,6 +37,10 @@ public class FullStepBenchmark {
   @Param({"FP32"})
   Precision dtype;
 
+  /** {@code unfused} and {@code elementary} only in fp32. */
+  @Param({"FUSED"})
+  FullStep.Way way;
+
   /** As {@code --device} takes it. */
   @Param({"cpu:2"})
   String device;
@@ -49,7 +53,7 @@ public class FullStepBenchmark {
   @Setup
   public void open() {
     place = Place.of(device);
-    full = new FullStep(place, dtype, model.shape());
+    full = new FullStep(place, dtype, model.shape(), way);
     meter = new Meter(place, full.bytesPerStep());
   }
 

@@ -1,7 +1,6 @@
 package dev.warpstep.benchmarks;
 
 import dev.warpstep.cli.bench.Contender;
-import dev.warpstep.cli.bench.CudaPlace;
 import dev.warpstep.cli.bench.Model;
 import dev.warpstep.cli.bench.Place;
 import dev.warpstep.cli.bench.Precision;
@@ -66,9 +65,6 @@ public class StepBenchmark {
   @Setup
   public void open() {
     place = Place.of(device);
-    if (place instanceof CudaPlace cuda && way.equals("cublas")) {
-      cuda.add("cublas", CublasPasses::new);
-    }
     if (way.equals("fused")) {
       subject = place.fused(rule, dtype, model.shape());
       contender = subject.fused();

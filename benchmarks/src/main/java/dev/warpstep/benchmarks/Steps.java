@@ -10,6 +10,23 @@ import dev.warpstep.cli.bench.Samples;
 final class Steps {
   private Steps() {}
 
+  /** How many times as long an unfused way takes; all but the rule. */
+  static JsonLine speedup(
+      Place place, String way, ModelShape model, Precision precision, Samples ratios) {
+    return JsonLine.of("pair")
+        .put("figure", "speedup_over_unfused")
+        .put("model", model.key())
+        .put("dtype", precision.key())
+        .put("device", place.name())
+        .put("rows", "normal")
+        .put("threads", place.threads())
+        .put("way", way)
+        .put("ratio", ratios.median())
+        .put("ratio_p25", ratios.quantile(0.25))
+        .put("ratio_p75", ratios.quantile(0.75))
+        .put("pairs", ratios.count());
+  }
+
   /** All but the rule, its bytes and the steps of a sample. */
   static JsonLine line(
       Place place,

@@ -30,7 +30,8 @@ public final class BenchPicture {
   /** Okabe and Ito's, told apart by the colour-blind too. */
   private static final Color FUSED = new Color(0x0072B2);
 
-  private static final List<Color> UNFUSED = List.of(new Color(0xE69F00), new Color(0xCC3311));
+  private static final List<Color> UNFUSED =
+      List.of(new Color(0xE69F00), new Color(0xCC3311), new Color(0xCC79A7));
   private static final List<Color> RULES =
       List.of(new Color(0x56B4E9), new Color(0x009E73), new Color(0x0072B2));
   private static final Color LIMIT = new Color(0x555555);

@@ -6,6 +6,7 @@ import dev.warpstep.adapter.jcuda.JCudaAdapter;
 import dev.warpstep.backend.Backend;
 import dev.warpstep.backend.cpu.CpuBackend;
 import dev.warpstep.backend.cuda.CudaBackend;
+import dev.warpstep.unfused.cuda.CublasPasses;
 import dev.warpstep.unfused.cuda.CudaWorkplace;
 import dev.warpstep.unfused.cuda.ForeachPasses;
 import dev.warpstep.unfused.cuda.Passes;
@@ -47,6 +48,9 @@ public final class CudaPlace implements Place {
   public CudaPlace(int ordinal) {
     this.workplace = new CudaWorkplace(ordinal);
     ways.put("per tensor", (stream, counts) -> new PerTensorPasses(stream, counts.length));
+    if (CublasPasses.whyAbsent().isEmpty()) {
+      ways.put("cublas", CublasPasses::new);
+    }
     ways.put("foreach", ForeachPasses::new);
   }
 
@@ -146,11 +150,6 @@ public final class CudaPlace implements Place {
   @Override
   public Gradients gradients(Precision precision, List<Parameter> parameters) {
     return new CudaGradients(workplace, precision, parameters);
-  }
-
-  /** Another unfused way for every {@link #subject} from now on. */
-  public void add(String way, Way passes) {
-    ways.put(way, passes);
   }
 
   /** Makes the passes of an unfused way. */

@@ -68,6 +68,7 @@ public record Results(Place place, Bandwidth bandwidth, List<Row> rows) {
                 "unfused: the same, but a pass multiplies and adds where PyTorch's functions do")
             : Stream.of(
                 "per tensor: a kernel launched through JCuda for each operation and tensor",
+                "cublas: the same, but with scal and axpy of cuBLAS, if libcublas.so.12 is there",
                 "foreach: a kernel launched through JCuda for each operation, for all tensors");
     return Stream.of(
             Stream.of("fused: Warpstep, median time of a step; the ratios are medians as well"),

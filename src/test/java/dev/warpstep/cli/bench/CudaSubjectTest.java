@@ -21,7 +21,8 @@ final class CudaSubjectTest {
   void endsWithTheSameBits(Rule rule) {
     try (CudaPlace place = new CudaPlace(0);
         Subject subject = place.subject(rule, SHAPE)) {
-      assertEquals(List.of("per tensor", "foreach"), List.copyOf(subject.unfused().keySet()));
+      assertEquals(
+          List.of("per tensor", "cublas", "foreach"), List.copyOf(subject.unfused().keySet()));
       assertEquals(Optional.empty(), subject.difference(3, 2));
     }
   }
@@ -40,7 +41,7 @@ final class CudaSubjectTest {
     try (CudaPlace place = new CudaPlace(0);
         Subject subject = place.subject(Rule.SGD_MOMENTUM, SHAPE)) {
       Row row = Row.measure(place, Rule.SGD_MOMENTUM, SHAPE, subject, 0.1);
-      assertEquals(List.of("per tensor", "foreach"), List.copyOf(row.ratios().keySet()));
+      assertEquals(List.of("per tensor", "cublas", "foreach"), List.copyOf(row.ratios().keySet()));
       Bandwidth bandwidth = new Bandwidth();
       bandwidth.measure(place, 10_000, 0.1);
       for (Map.Entry<String, Samples> way : row.unfused().entrySet()) {

@@ -11,6 +11,11 @@ import dev.warpstep.RMSprop;
 import dev.warpstep.SGD;
 import dev.warpstep.adapter.jcuda.JCudaAdapter;
 import dev.warpstep.backend.cuda.OnCuda;
+import dev.warpstep.unfused.Tensor;
+import dev.warpstep.unfused.UnfusedFullStep;
+import dev.warpstep.unfused.UnfusedOptimizer;
+import java.lang.foreign.Arena;
+import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -134,6 +139,50 @@ final class CudaUnfusedTest {
       }
       assertArrayEquals(values.download(1), others.download(1));
       assertTrue(values.download(1)[0] != 0);
+    }
+  }
+
+  /** Against the same on the CPU, with which it shares no code but the settings. */
+  @Test
+  void aFullStepWithCublasEndsWhereThatOfTheCpuDoes() {
+    Random random = new Random(SEED);
+    long[] counts = {0, 5, 1_000};
+    UnfusedFullStep.Settings settings = new UnfusedFullStep.Settings(0.01, 0.1, 8, 3, 0.9);
+    List<Tensor> tensors = new ArrayList<>();
+    for (long count : counts) {
+      tensors.add(new Tensor("t" + count, floats(random, count), floats(random, count)));
+    }
+    UnfusedFullStep expected = new UnfusedFullStep(tensors, settings, 1);
+    try (CudaWorkplace workplace = new CudaWorkplace(0);
+        TensorList values = TensorList.zeros(workplace, counts);
+        TensorList gradients = TensorList.zeros(workplace, counts);
+        CublasPasses passes = new CublasPasses(workplace, counts);
+        CublasFullStep full = new CublasFullStep(workplace, passes, values, gradients, settings)) {
+      for (int i = 0; i < counts.length; i++) {
+        upload(workplace, values, i, tensors.get(i).values());
+      }
+      for (int step = 0; step < STEPS; step++) {
+        for (int i = 0; i < counts.length; i++) {
+          float[] gradient = floats(random, counts[i]);
+          System.arraycopy(gradient, 0, tensors.get(i).gradient(), 0, gradient.length);
+          upload(workplace, gradients, i, gradient);
+        }
+        double norm = expected.step(UnfusedOptimizer.Passes.COMPOUND);
+        assertEquals(norm, full.step(), 1e-5 * norm);
+      }
+      for (int i = 0; i < counts.length; i++) {
+        assertArrayEquals(tensors.get(i).values(), values.download(i), 1e-5f);
+        assertArrayEquals(expected.average(i), full.averages().download(i), 1e-5f);
+        assertArrayEquals(new float[(int) counts[i]], gradients.download(i));
+      }
+    }
+  }
+
+  private static void upload(CudaWorkplace workplace, TensorList list, int tensor, float[] values) {
+    if (values.length > 0) {
+      try (Arena arena = Arena.ofConfined()) {
+        workplace.upload(list.array(tensor), arena.allocateFrom(ValueLayout.JAVA_FLOAT, values));
+      }
     }
   }
 

@@ -1,8 +1,8 @@
-package dev.warpstep.benchmarks;
+package dev.warpstep.unfused.cuda;
 
-import dev.warpstep.unfused.cuda.CudaWorkplace;
-import dev.warpstep.unfused.cuda.PerTensorPasses;
-import dev.warpstep.unfused.cuda.TensorList;
+import dev.warpstep.backend.cuda.JCudaNatives;
+import java.io.IOException;
+import java.util.Optional;
 import jcuda.Pointer;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasHandle;
@@ -10,17 +10,37 @@ import jcuda.jcublas.cublasStatus;
 import jcuda.runtime.cudaStream_t;
 
 /**
- * What cuBLAS has goes through it, {@code scal} and {@code axpy}, the rest through a kernel for
- * each operation; all tensor by tensor. Needs libcublas.so.12.
+ * What cuBLAS has goes through it, {@code scal}, {@code axpy} and {@code nrm2}, the rest through a
+ * kernel for each operation; all tensor by tensor. Needs libcublas.so.12.
  */
-final class CublasPasses extends PerTensorPasses {
+public final class CublasPasses extends PerTensorPasses {
   private final cublasHandle handle = new cublasHandle();
 
-  CublasPasses(CudaWorkplace workplace, long[] counts) {
+  /**
+   * Loads kernels and cuBLAS.
+   *
+   * @throws IllegalStateException if cuBLAS is not there, see {@link #whyAbsent}
+   */
+  public CublasPasses(CudaWorkplace workplace, long[] counts) {
     super(workplace, counts.length);
+    whyAbsent()
+        .ifPresent(
+            reason -> {
+              throw new IllegalStateException(reason);
+            });
     check("cublasCreate", JCublas2.cublasCreate(handle));
-    cudaStream_t stream = new cudaStream_t(workplace.stream());
-    check("cublasSetStream", JCublas2.cublasSetStream(handle, stream));
+    check(
+        "cublasSetStream", JCublas2.cublasSetStream(handle, new cudaStream_t(workplace.stream())));
+  }
+
+  /** Why cuBLAS cannot be used, if it cannot: JCublas or libcublas.so.12 is missing. */
+  public static Optional<String> whyAbsent() {
+    try {
+      JCudaNatives.loadCublas();
+      return Optional.empty();
+    } catch (LinkageError | IOException e) {
+      return Optional.of("cuBLAS cannot be loaded: " + e.getMessage());
+    }
   }
 
   private static void check(String call, int status) {
@@ -44,6 +64,18 @@ final class CublasPasses extends PerTensorPasses {
               y.array(tensor()),
               1));
     }
+  }
+
+  /** √Σx² of the tensor whose turn it is; waits for it. */
+  public float norm(TensorList x) {
+    int count = Math.toIntExact(x.count(tensor()));
+    float[] norm = {0};
+    if (count > 0) {
+      check(
+          "cublasSnrm2",
+          JCublas2.cublasSnrm2(handle, count, x.array(tensor()), 1, Pointer.to(norm)));
+    }
+    return norm[0];
   }
 
   @Override
