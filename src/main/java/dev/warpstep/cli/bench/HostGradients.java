@@ -49,16 +49,12 @@ public final class HostGradients implements Gradients {
     fill(tensors, flipped ? negative : positive);
   }
 
-  /** Writes a tile over tensors again and again; the next tensor goes on where one ended. */
+  /** Writes a tile over each tensor again and again. */
   static void fill(List<MemorySegment> tensors, MemorySegment tile) {
-    long from = 0;
     for (MemorySegment tensor : tensors) {
-      long bytes = tensor.byteSize();
-      for (long done = 0; done < bytes; ) {
-        long length = Math.min(tile.byteSize() - from, bytes - done);
-        MemorySegment.copy(tile, from, tensor, done, length);
-        done += length;
-        from = (from + length) % tile.byteSize();
+      for (long done = 0; done < tensor.byteSize(); done += tile.byteSize()) {
+        long length = Math.min(tile.byteSize(), tensor.byteSize() - done);
+        MemorySegment.copy(tile, 0, tensor, done, length);
       }
     }
   }
