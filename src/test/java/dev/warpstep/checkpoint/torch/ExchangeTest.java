@@ -23,9 +23,10 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Optimizers go on in PyTorch from what Warpstep saved, and the other way round. Needs a Python
- * with PyTorch, named by {@code WARPSTEP_TEST_PYTHON}; {@code src/test/exchange/exchange.py} is its
- * half, and says what is compared and how far it may be apart.
+ * Optimizers of every rule and type go on in PyTorch from what Warpstep saved, and the other way
+ * round. Needs a Python with PyTorch, named by {@code WARPSTEP_TEST_PYTHON}; {@code
+ * src/test/exchange/exchange.py} is its half, and says what is compared and how far it may be
+ * apart.
  */
 class ExchangeTest {
   private static final Path SCRIPT = Path.of("src", "test", "exchange", "exchange.py");
@@ -87,8 +88,8 @@ class ExchangeTest {
       this.row = row;
       for (int t = 0; t < SHAPES.length; t++) {
         int tensor = t;
-        values.add(filled(elementCount(t), i -> INPUTS.initial(tensor, i)));
-        parameters.add(parameter("p" + t, values.get(t), SHAPES[t]));
+        values.add(filled(elementCount(t), i -> initial(tensor, i)));
+        parameters.add(Parameter.of("p" + t, row.dtype(), values.get(t), SHAPES[t]));
       }
       ParamGroup second = ParamGroup.of(parameters.subList(SECOND_GROUP, SHAPES.length));
       second.lr(row.settings().get(HyperParameter.LR) / 2);
@@ -104,23 +105,13 @@ class ExchangeTest {
           if (t == LATE && step <= BEFORE) {
             parameters.get(t).clearGradient();
           } else {
-            gradient(parameters.get(t), filled(elementCount(t), i -> INPUTS.wild(tensor, step, i)));
+            parameters
+                .get(t)
+                .gradient(filled(elementCount(t), i -> gradient(row.dtype(), tensor, step, i)));
           }
         }
         optimizer.step();
       }
-    }
-
-    // These three are what depends on the type.
-
-    private Parameter parameter(String name, MemorySegment memory, long[] shape) {
-      assertEquals(DType.FLOAT32, row.dtype());
-      return Parameter.of(name, memory, shape);
-    }
-
-    private void gradient(Parameter parameter, MemorySegment memory) {
-      assertEquals(DType.FLOAT32, row.dtype());
-      parameter.gradient(memory);
     }
 
     private MemorySegment filled(int count, IndexedValue value) {
@@ -178,6 +169,20 @@ class ExchangeTest {
       count *= size;
     }
     return (int) count;
+  }
+
+  // The twins of exchange.py's initial and gradient, which say why.
+
+  private static float initial(int tensor, int index) {
+    return Math.scalb(INPUTS.initial(tensor, index), -3 * (index % 4));
+  }
+
+  private static float gradient(DType dtype, int tensor, int step, int index) {
+    float drawn = INPUTS.wild(tensor, step, index);
+    if (dtype != DType.FLOAT16) {
+      return drawn;
+    }
+    return drawn == 0 ? 0.25f : Math.scalb(drawn, Math.max(0, -2 - Math.getExponent(drawn)));
   }
 
   /** To the nearest, ties to even. */
