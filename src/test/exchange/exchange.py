@@ -7,6 +7,7 @@ Needs Python 3 with `torch==2.13.0` (the CPU build) and numpy. The test runs it,
     exchange.py prepare DIR     trains every case of DIR/cases.txt 5 steps, saves, and goes on for 10
     exchange.py compare DIR     loads what Warpstep saved after its 5 steps and goes on for 10; compares with what
                                 Warpstep did in these 10, and from PyTorch's state in its own 10
+    exchange.py masters DIR     goes on for 10 from what Warpstep saved with master weights, and saves
 
 A line of cases.txt is NAME OPTIMIZER DTYPE KEY=VALUE ...; parameters are raw numbers in NAME.SIDE.STEP.bin, state
 is in NAME.SIDE.STEP.pt. Inputs are those of the golden numbers. The exit status tells whether all agree.
@@ -37,7 +38,7 @@ INPUTS = generate.Inputs(SEED)
 #
 #   16   A step rounds a value at most 3 times on one side and not on the other (decay, gradient's share, sum), which
 #        are 30 independent roundings: uniform ones have a standard deviation of sqrt(30 / 3), and this is 5 of them.
-#    5   beta, 1 - beta and 1 - lr·weight_decay as fp32 numbers are off by up to a half of a rounding, in each step alike.
+#    5   beta, 1 - beta and 1 - lr·weight_decay as fp32 numbers are off by up to half a rounding, in each step alike.
 ROUNDINGS = 16 + 5
 # Both compute bias corrections in fp64, and PyTorch rounds beta2**step before it subtracts it from 1: step t is off by
 # 2^-53 / (1 - beta2^t), whose sum over 10 steps is about 2^-53 / (1 - beta2) · (1 + 1/2 + ... + 1/10) at most. The root
@@ -203,7 +204,22 @@ def compare(folder):
     return failed
 
 
+def masters(folder):
+    """They are beside the state, fp32, and no part of what PyTorch loads, uses and saves."""
+    (case,) = cases(folder)
+    saved = torch.load(folder / f"{case.name}.ours.{BEFORE}.pt", weights_only=True)
+    optimizer = case.load(folder, "ours", BEFORE)
+    assert saved["master_params"].keys() == saved["state"].keys() == {*range(len(SHAPES))} - {LATE}
+    for number, master in saved["master_params"].items():
+        assert master.dtype == torch.float32
+        assert torch.equal(master.to(case.dtype), parameters(optimizer)[number])
+    case.train(optimizer, BEFORE + 1, AFTER)
+    assert optimizer.state_dict().keys() == {"state", "param_groups"}
+    assert all("master_param" not in state for state in optimizer.state.values())
+    case.save(folder, "theirs", BEFORE + AFTER, optimizer)
+
+
 if __name__ == "__main__":
     torch.set_num_threads(1)
     command, directory = sys.argv[1], Path(sys.argv[2])
-    sys.exit(bool({"prepare": prepare, "compare": compare}[command](directory)))
+    sys.exit(bool({"prepare": prepare, "compare": compare, "masters": masters}[command](directory)))

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.warpstep.DType;
 import dev.warpstep.Device;
 import dev.warpstep.HyperParameter;
+import dev.warpstep.MasterWeights;
 import dev.warpstep.Optimizer;
 import dev.warpstep.ParamGroup;
 import dev.warpstep.Parameter;
@@ -18,6 +19,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -43,31 +45,55 @@ class ExchangeTest {
 
   @Test
   void optimizersGoOnInPyTorchAndBack() throws Exception {
-    String python = System.getenv("WARPSTEP_TEST_PYTHON");
-    Assumptions.assumeTrue(
-        python != null, "WARPSTEP_TEST_PYTHON names no Python with PyTorch to exchange state with");
     List<ExchangeCase> cases = ExchangeCase.all();
-    Files.write(directory.resolve("cases.txt"), cases.stream().map(ExchangeCase::line).toList());
-    run(python, "prepare");
+    run("prepare", cases);
     try (Device device = Device.cpu(1)) {
       for (ExchangeCase row : cases) {
-        try (Model model = new Model(row, device)) {
+        try (Model model = new Model(row, MasterWeights.NONE, device)) {
           model.train(1, BEFORE);
           model.save("ours", BEFORE);
           model.train(BEFORE + 1, AFTER);
           model.save("ours", BEFORE + AFTER);
         }
-        try (Model model = new Model(row, device)) {
+        try (Model model = new Model(row, MasterWeights.NONE, device)) {
           model.load("theirs", BEFORE);
           model.train(BEFORE + 1, AFTER);
           model.save("returned", BEFORE + AFTER);
         }
       }
     }
-    run(python, "compare");
+    run("compare", cases);
   }
 
-  private void run(String python, String command) throws Exception {
+  @Test
+  void pyTorchGoesOnWithoutMasterWeightsAndLeavesNoOldOnes() throws Exception {
+    ExchangeCase row =
+        ExchangeCase.all().stream()
+            .filter(of -> of.dtype() == DType.BFLOAT16 && of.optimizer().equals("AdamW"))
+            .findFirst()
+            .orElseThrow();
+    try (Device device = Device.cpu(1)) {
+      try (Model model = new Model(row, MasterWeights.FLOAT32, device)) {
+        model.train(1, BEFORE);
+        model.save("ours", BEFORE);
+      }
+      run("masters", List.of(row));
+      try (Model model = new Model(row, MasterWeights.FLOAT32, device)) {
+        model.load("theirs", BEFORE + AFTER);
+        for (Parameter parameter : model.parameters) {
+          assertEquals(
+              Set.of("exp_avg", "exp_avg_sq"),
+              model.optimizer.state().get(parameter).tensors().keySet());
+        }
+      }
+    }
+  }
+
+  private void run(String command, List<ExchangeCase> cases) throws Exception {
+    String python = System.getenv("WARPSTEP_TEST_PYTHON");
+    Assumptions.assumeTrue(
+        python != null, "WARPSTEP_TEST_PYTHON names no Python with PyTorch to exchange state with");
+    Files.write(directory.resolve("cases.txt"), cases.stream().map(ExchangeCase::line).toList());
     Process process =
         new ProcessBuilder(python, SCRIPT.toString(), command, directory.toString())
             .redirectErrorStream(true)
@@ -84,7 +110,7 @@ class ExchangeTest {
     private final List<Parameter> parameters = new ArrayList<>();
     private final Optimizer optimizer;
 
-    Model(ExchangeCase row, Device device) {
+    Model(ExchangeCase row, MasterWeights masterWeights, Device device) {
       this.row = row;
       for (int t = 0; t < SHAPES.length; t++) {
         int tensor = t;
@@ -94,7 +120,9 @@ class ExchangeTest {
       ParamGroup second = ParamGroup.of(parameters.subList(SECOND_GROUP, SHAPES.length));
       second.lr(row.settings().get(HyperParameter.LR) / 2);
       optimizer =
-          row.builder().build(device, ParamGroup.of(parameters.subList(0, SECOND_GROUP)), second);
+          row.builder()
+              .masterWeights(masterWeights)
+              .build(device, ParamGroup.of(parameters.subList(0, SECOND_GROUP)), second);
     }
 
     void train(int first, int steps) {
