@@ -6,8 +6,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /**
- * One hostile file, for the fuzzer Jazzer, which is no dependency. With its jar, these classes and
- * the libraries on the class path, compiled with {@code --release 22}, as Jazzer 0.24 wants them:
+ * One hostile file, for the fuzzer Jazzer 0.30, which is no dependency. With its two jars, {@code
+ * target/classes}, {@code target/test-classes}, jackson-core and JUnit, which the comparison needs,
+ * on the class path:
  *
  * <pre>{@code
  * java -Xmx256m -cp ... com.code_intelligence.jazzer.Jazzer

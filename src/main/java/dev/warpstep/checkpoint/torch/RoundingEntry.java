@@ -16,15 +16,11 @@ final class RoundingEntry {
   private RoundingEntry() {}
 
   /**
-   * @throws CheckpointException if the entry is of another kind, or the state dict has still others
+   * @throws CheckpointException if the entry is of another kind
    */
   static Optional<StochasticRounding> read(Source source, PickleDict stateDict)
       throws CheckpointException {
     Optional<Object> entry = stateDict.get(KEY);
-    if (stateDict.size() != 2 + (entry.isPresent() ? 1 : 0)) {
-      throw source.refuse(
-          "state dict", "must have state and param_groups alone, had %s", stateDict.names());
-    }
     if (entry.isEmpty()) {
       return Optional.empty();
     }

@@ -13,6 +13,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalDouble;
 import java.util.Set;
+import java.util.stream.Stream;
 
 /** Makes a state dict by names of PyTorch's by positions. */
 final class StateDictReader {
@@ -34,6 +35,7 @@ final class StateDictReader {
         || sequence.size() == 0) {
       throw source.refuse("param_groups", "must be a list of groups");
     }
+    checkEntries(dict);
     Optional<StochasticRounding> rounding = RoundingEntry.read(source, dict);
     TorchOptimizer kind = null;
     List<StateDict.Group> groups = new ArrayList<>();
@@ -61,7 +63,19 @@ final class StateDictReader {
     }
     Map<String, ParameterState> state =
         new StateReader(source, loader, kind).read(numbered, dict.get("state").orElseThrow());
+    MasterEntry.read(source, loader, dict, numbered, TorchLayout.of(kind), state);
     return new TorchState(kind, new StateDict(groups, state, rounding), initialLrs, dropped);
+  }
+
+  private void checkEntries(PickleDict dict) throws CheckpointException {
+    long ours =
+        Stream.of(RoundingEntry.KEY, MasterEntry.KEY)
+            .filter(key -> dict.get(key).isPresent())
+            .count();
+    if (dict.size() != 2 + ours) {
+      throw source.refuse(
+          "state dict", "must have state and param_groups alone, had %s", dict.names());
+    }
   }
 
   private List<String> members(int index, int groupCount, GroupReader group)

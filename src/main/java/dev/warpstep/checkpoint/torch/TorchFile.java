@@ -13,6 +13,7 @@ import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
@@ -26,6 +27,7 @@ final class TorchFile {
 
   private final PickleWriter pickle = new PickleWriter();
   private final List<Data> storages = new ArrayList<>();
+  private final Map<Long, StateTensor> masters = new LinkedHashMap<>();
   private final TorchLayout layout;
 
   private TorchFile(TorchLayout layout) {
@@ -43,6 +45,7 @@ final class TorchFile {
       content.pickle.beginDict();
       content.state(file, stateDict);
       content.groups(stateDict.paramGroups(), initialLrs);
+      content.masters();
       content.rounding(stateDict);
       content.pickle.endDict();
     } catch (CharacterCodingException e) {
@@ -76,9 +79,13 @@ final class TorchFile {
     int found = 0;
     for (StateDict.Group group : stateDict.paramGroups()) {
       for (String name : group.parameters()) {
-        ParameterState state = stateDict.state().get(name);
-        if (state != null) {
+        if (stateDict.state().containsKey(name)) {
           found++;
+          ParameterState complete = stateDict.state().get(name);
+          if (MasterEntry.of(complete).isPresent()) {
+            masters.put(number, MasterEntry.of(complete).get());
+          }
+          ParameterState state = MasterEntry.without(complete);
           // Rules that do not count and keep no array have an entry of nothing.
           if (state.step().isPresent() || !state.tensors().isEmpty()) {
             pickle.number(number).beginDict();
@@ -191,6 +198,17 @@ final class TorchFile {
           pickle.number(settings.get(setting));
         }
       }
+    }
+  }
+
+  private void masters() throws CharacterCodingException {
+    if (!masters.isEmpty()) {
+      pickle.text(MasterEntry.KEY).beginDict();
+      for (Map.Entry<Long, StateTensor> master : masters.entrySet()) {
+        pickle.number(master.getKey());
+        tensor(master.getValue(), Optional.of(master.getValue().values()));
+      }
+      pickle.endDict();
     }
   }
 

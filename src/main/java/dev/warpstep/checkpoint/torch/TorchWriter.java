@@ -19,8 +19,9 @@ import java.util.OptionalDouble;
  * <p>Parameters are numbered by groups and by their order in them; their names go along as {@code
  * param_names}. A step beyond 2<sup>24</sup> that fp32 cannot hold is written in fp64. State arrays
  * that the settings need and that are not there yet are written as zeros, as which they begin; for
- * PyTorch they would be missing. Where stochastic rounding goes on is written too, and PyTorch
- * leaves it alone. PyTorch gives state the type of its parameter when it loads it.
+ * PyTorch they would be missing. Where stochastic rounding goes on and master weights are written
+ * too, beside PyTorch's entries, and PyTorch leaves them alone: it goes on from the parameters, and
+ * does not save them again. PyTorch gives state the type of its parameter when it loads it.
  *
  * <p>State goes from its memory to the file in pieces of 1 MiB; besides, some 200 bytes for each
  * array are kept until the file is complete.

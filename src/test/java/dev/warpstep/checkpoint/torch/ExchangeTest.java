@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import dev.warpstep.DType;
 import dev.warpstep.Device;
 import dev.warpstep.HyperParameter;
+import dev.warpstep.MasterWeights;
 import dev.warpstep.Optimizer;
 import dev.warpstep.ParamGroup;
 import dev.warpstep.Parameter;
@@ -18,14 +19,16 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 /**
- * Optimizers go on in PyTorch from what Warpstep saved, and the other way round. Needs a Python
- * with PyTorch, named by {@code WARPSTEP_TEST_PYTHON}; {@code src/test/exchange/exchange.py} is its
- * half, and says what is compared and how far it may be apart.
+ * Optimizers of every rule and type go on in PyTorch from what Warpstep saved, and the other way
+ * round. Needs a Python with PyTorch, named by {@code WARPSTEP_TEST_PYTHON}; {@code
+ * src/test/exchange/exchange.py} is its half, and says what is compared and how far it may be
+ * apart.
  */
 class ExchangeTest {
   private static final Path SCRIPT = Path.of("src", "test", "exchange", "exchange.py");
@@ -42,31 +45,55 @@ class ExchangeTest {
 
   @Test
   void optimizersGoOnInPyTorchAndBack() throws Exception {
-    String python = System.getenv("WARPSTEP_TEST_PYTHON");
-    Assumptions.assumeTrue(
-        python != null, "WARPSTEP_TEST_PYTHON names no Python with PyTorch to exchange state with");
     List<ExchangeCase> cases = ExchangeCase.all();
-    Files.write(directory.resolve("cases.txt"), cases.stream().map(ExchangeCase::line).toList());
-    run(python, "prepare");
+    run("prepare", cases);
     try (Device device = Device.cpu(1)) {
       for (ExchangeCase row : cases) {
-        try (Model model = new Model(row, device)) {
+        try (Model model = new Model(row, MasterWeights.NONE, device)) {
           model.train(1, BEFORE);
           model.save("ours", BEFORE);
           model.train(BEFORE + 1, AFTER);
           model.save("ours", BEFORE + AFTER);
         }
-        try (Model model = new Model(row, device)) {
+        try (Model model = new Model(row, MasterWeights.NONE, device)) {
           model.load("theirs", BEFORE);
           model.train(BEFORE + 1, AFTER);
           model.save("returned", BEFORE + AFTER);
         }
       }
     }
-    run(python, "compare");
+    run("compare", cases);
   }
 
-  private void run(String python, String command) throws Exception {
+  @Test
+  void pyTorchGoesOnWithoutMasterWeightsAndLeavesNoOldOnes() throws Exception {
+    ExchangeCase row =
+        ExchangeCase.all().stream()
+            .filter(of -> of.dtype() == DType.BFLOAT16 && of.optimizer().equals("AdamW"))
+            .findFirst()
+            .orElseThrow();
+    try (Device device = Device.cpu(1)) {
+      try (Model model = new Model(row, MasterWeights.FLOAT32, device)) {
+        model.train(1, BEFORE);
+        model.save("ours", BEFORE);
+      }
+      run("masters", List.of(row));
+      try (Model model = new Model(row, MasterWeights.FLOAT32, device)) {
+        model.load("theirs", BEFORE + AFTER);
+        for (Parameter parameter : model.parameters) {
+          assertEquals(
+              Set.of("exp_avg", "exp_avg_sq"),
+              model.optimizer.state().get(parameter).tensors().keySet());
+        }
+      }
+    }
+  }
+
+  private void run(String command, List<ExchangeCase> cases) throws Exception {
+    String python = System.getenv("WARPSTEP_TEST_PYTHON");
+    Assumptions.assumeTrue(
+        python != null, "WARPSTEP_TEST_PYTHON names no Python with PyTorch to exchange state with");
+    Files.write(directory.resolve("cases.txt"), cases.stream().map(ExchangeCase::line).toList());
     Process process =
         new ProcessBuilder(python, SCRIPT.toString(), command, directory.toString())
             .redirectErrorStream(true)
@@ -83,17 +110,19 @@ class ExchangeTest {
     private final List<Parameter> parameters = new ArrayList<>();
     private final Optimizer optimizer;
 
-    Model(ExchangeCase row, Device device) {
+    Model(ExchangeCase row, MasterWeights masterWeights, Device device) {
       this.row = row;
       for (int t = 0; t < SHAPES.length; t++) {
         int tensor = t;
-        values.add(filled(elementCount(t), i -> INPUTS.initial(tensor, i)));
-        parameters.add(parameter("p" + t, values.get(t), SHAPES[t]));
+        values.add(filled(elementCount(t), i -> initial(tensor, i)));
+        parameters.add(Parameter.of("p" + t, row.dtype(), values.get(t), SHAPES[t]));
       }
       ParamGroup second = ParamGroup.of(parameters.subList(SECOND_GROUP, SHAPES.length));
       second.lr(row.settings().get(HyperParameter.LR) / 2);
       optimizer =
-          row.builder().build(device, ParamGroup.of(parameters.subList(0, SECOND_GROUP)), second);
+          row.builder()
+              .masterWeights(masterWeights)
+              .build(device, ParamGroup.of(parameters.subList(0, SECOND_GROUP)), second);
     }
 
     void train(int first, int steps) {
@@ -104,23 +133,13 @@ class ExchangeTest {
           if (t == LATE && step <= BEFORE) {
             parameters.get(t).clearGradient();
           } else {
-            gradient(parameters.get(t), filled(elementCount(t), i -> INPUTS.wild(tensor, step, i)));
+            parameters
+                .get(t)
+                .gradient(filled(elementCount(t), i -> gradient(row.dtype(), tensor, step, i)));
           }
         }
         optimizer.step();
       }
-    }
-
-    // These three are what depends on the type.
-
-    private Parameter parameter(String name, MemorySegment memory, long[] shape) {
-      assertEquals(DType.FLOAT32, row.dtype());
-      return Parameter.of(name, memory, shape);
-    }
-
-    private void gradient(Parameter parameter, MemorySegment memory) {
-      assertEquals(DType.FLOAT32, row.dtype());
-      parameter.gradient(memory);
     }
 
     private MemorySegment filled(int count, IndexedValue value) {
@@ -178,6 +197,20 @@ class ExchangeTest {
       count *= size;
     }
     return (int) count;
+  }
+
+  // The twins of exchange.py's initial and gradient, which say why.
+
+  private static float initial(int tensor, int index) {
+    return Math.scalb(INPUTS.initial(tensor, index), -3 * (index % 4));
+  }
+
+  private static float gradient(DType dtype, int tensor, int step, int index) {
+    float drawn = INPUTS.wild(tensor, step, index);
+    if (dtype != DType.FLOAT16) {
+      return drawn;
+    }
+    return drawn == 0 ? 0.25f : Math.scalb(drawn, Math.max(0, -2 - Math.getExponent(drawn)));
   }
 
   /** To the nearest, ties to even. */

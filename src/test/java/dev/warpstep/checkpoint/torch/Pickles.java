@@ -88,10 +88,15 @@ final class Pickles {
       pickle.text("p" + i);
     }
     pickle.raw(Opcode.APPENDS, Opcode.SETITEMS, Opcode.APPEND).text("state");
-    byte[] entries = state.out.toByteArray();
-    pickle.raw(Opcode.EMPTY_DICT, Opcode.MARK);
-    pickle.out.write(entries, 2, entries.length - 2);
+    pickle.raw(Opcode.EMPTY_DICT, Opcode.MARK).append(state);
     return pickle.raw(Opcode.SETITEMS, Opcode.SETITEMS);
+  }
+
+  /** What another one writes. */
+  Pickles append(Pickles other) {
+    byte[] entries = other.out.toByteArray();
+    out.write(entries, 2, entries.length - 2); // without PROTO
+    return this;
   }
 
   byte[] stop() {
