@@ -9,8 +9,9 @@
 # PYTHON   an interpreter that has torch==2.13.0, python3 unless set; "none" leaves PyTorch out
 # PEERS    of djl, libtorch and nd4j, all three unless set; "none" leaves them out. Only for the CPU. The first run downloads
 #          200 MB for DJL, 90 MB for libtorch, 60 MB for ND4J
-# KEPT     none leaves out that peers which allocate are measured a second time, with an allocator that gives no memory back
-# JMH      none leaves JMH's benchmarks out, which take half an hour
+# KEPT     models on which the peers that allocate are measured a second time, with an allocator that gives no memory back:
+#          those with tensors of more than 32 MB; gpt2_124m unless set
+# JMH      none leaves JMH's benchmarks out
 # MODELS, RULES, PAIRS   what is measured and how often, see PairedRun.java
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -20,7 +21,7 @@ device=${DEVICE:-cpu}
 rounds=${ROUNDS:-5}
 python=${PYTHON:-python3}
 peers=${PEERS:-djl,libtorch,nd4j}
-kept=${KEPT:-all}
+kept=${KEPT:-gpt2_124m}
 jmh=${JMH:-all}
 rules=${RULES:-adam,rmsprop,sgd_momentum}
 models=${MODELS:-mlp_100k,resnet50,gpt2_124m}
@@ -53,6 +54,8 @@ peer_run() {
 }
 torch_run() { [[ $python == none ]] || "$python" benchmarks/peers/torch_peer.py "device=$device" "$@" >>"$raw"; }
 
+keeps() { [[ ,$kept, == *,$1,* ]]; }
+
 # One arena, since only that of the first thread has room for a tensor of more than 64 MB.
 keeping() {
   GLIBC_TUNABLES=glibc.malloc.arena_max=1:glibc.malloc.mmap_threshold=4294967296:glibc.malloc.trim_threshold=68719476736 "$@"
@@ -73,11 +76,11 @@ round_on_cpu() {
     for model in ${models//,/ }; do
       java_run PairedRun "figure=probe memory=native,heap rule=$rule model=$model pairs=$pairs"
       torch_run "rule=$rule" "model=$model" "samples=$samples"
-      [[ $kept == none ]] || keeping torch_run "rule=$rule" "model=$model" way=forloop,foreach "samples=$samples"
+      ! keeps "$model" || keeping torch_run "rule=$rule" "model=$model" way=forloop,foreach "samples=$samples"
       for peer in ${peers//,/ }; do
         if [[ $peer != none ]]; then
           peer_run "$peer" "rule=$rule model=$model samples=$samples" || say "$peer failed for $rule on $model"
-          [[ $kept == none ]] || keeping peer_run "$peer" "rule=$rule model=$model samples=$samples" ||
+          ! keeps "$model" || keeping peer_run "$peer" "rule=$rule model=$model samples=$samples" ||
             say "$peer failed for $rule on $model, memory kept"
         fi
       done
@@ -88,7 +91,7 @@ round_on_cpu() {
     torch_run rule=adamw "model=$model" "samples=$samples"
   done
   java_run PairedRun "figure=unfused rule=$rules model=$models pairs=$pairs"
-  java_run PairedRun "figure=decayed rule=$rules model=mlp_100k,resnet50 pairs=$pairs"
+  java_run PairedRun "figure=decayed rule=$rules model=mlp_100k pairs=$pairs"
   java_run DeviceRun "device=cpu:2 rule=$rules model=$models dtype=fp32,fp64,bf16,bf16_master,bf16_remainder,fp16_master unfused=false seconds=3"
 }
 
@@ -109,8 +112,9 @@ run_jmh() {
     on=cuda:0 ways="fused,foreach"
     java_run Jmh LaunchOverheadBenchmark LaunchBindingBenchmark
   fi
-  java_run Jmh "[.]StepBenchmark -p device=$on -p way=$ways"
-  java_run Jmh "FullStepBenchmark NormBenchmark CheckpointBenchmark PlanBenchmark -p device=$on"
+  java_run Jmh "[.]StepBenchmark -p rule=${rules^^} -p model=${models^^} -p device=$on -p way=$ways"
+  java_run Jmh "FullStepBenchmark NormBenchmark -p model=${models^^} -p device=$on"
+  java_run Jmh "CheckpointBenchmark PlanBenchmark -p device=$on"
   java_run Jmh "PlanBenchmark -p device=$on -p tensors=465 -p groups=1,465 -p change=NOTHING"
 }
 
@@ -118,8 +122,8 @@ say "building"
 mvn -B -q -DskipTests install
 mvn -B -q -f benchmarks/pom.xml clean compile
 
-printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s benchmarks/compare.sh %s"}\n' \
-  "$device" "$rounds" "$rules" "$models" "$pairs" "$name" >"$raw"
+printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s PEERS=%s benchmarks/compare.sh %s"}\n' \
+  "$device" "$rounds" "$rules" "$models" "$pairs" "$peers" "$name" >"$raw"
 for ((round = 1; round <= rounds; round++)); do
   say "round $round of $rounds"
   java_run Machine "device=$device"
