@@ -89,6 +89,7 @@ round_on_cpu() {
   for model in ${models//,/ }; do
     java_run FullStepRun "model=$model samples=$samples way=fused,elementary,unfused"
     torch_run rule=adamw "model=$model" "samples=$samples"
+    ! keeps "$model" || keeping torch_run rule=adamw "model=$model" "samples=$samples"
   done
   java_run PairedRun "figure=unfused rule=$rules model=$models pairs=$pairs"
   java_run PairedRun "figure=decayed rule=$rules model=mlp_100k pairs=$pairs"
