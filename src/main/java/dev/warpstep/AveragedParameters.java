@@ -18,7 +18,8 @@ import java.util.stream.Collectors;
 
 /**
  * An average of an optimizer's parameters over its steps, which often generalises better than the
- * parameters themselves. Steps update it in their own pass, when their options name it.
+ * parameters themselves. Steps update it in their own pass, when their options name it; {@link
+ * #update} does without a step.
  *
  * <pre>
  *   exponential   a = a + (1 - decay)(p - a)       get_ema_multi_avg_fn(decay)
@@ -31,8 +32,9 @@ import java.util.stream.Collectors;
  * moves 8 bytes more per parameter. Skipped steps do not count, parameters without a gradient do.
  * Values below the smallest normal number become zero.
  *
- * <p>One thread at a time, together with the optimizer. {@link #close} is idempotent and frees the
- * average; afterwards every use throws {@link IllegalStateException}.
+ * <p>One thread at a time, together with the optimizer. {@link #close} is idempotent, gives
+ * parameters their own values back if the average is swapped in, and frees the average; afterwards
+ * every use throws {@link IllegalStateException}.
  */
 public final class AveragedParameters implements AutoCloseable {
   private final Optimizer optimizer;
@@ -93,6 +95,27 @@ public final class AveragedParameters implements AutoCloseable {
   }
 
   /**
+   * Averages the parameters as they are now, without a step: {@code
+   * AveragedModel.update_parameters}, as once an epoch. On CUDA one launch for all tensors, and a
+   * second one for those of fp64. A step whose options name the average does it in its own pass.
+   *
+   * @throws IllegalStateException if an average is swapped in, this, the optimizer or a parameter
+   *     is closed, or memory of a parameter was freed; nothing is averaged then, unless the message
+   *     says what was
+   * @throws WrongThreadException if memory is confined to another thread; nothing is averaged
+   * @throws OutOfMemoryError if there is not enough memory for parameters that joined; nothing is
+   *     averaged
+   * @throws DeviceException if the device fails; nothing is averaged, unless the message says what
+   *     was
+   */
+  public void update() {
+    checkOpen();
+    checkNotSwapped();
+    followParameters();
+    optimizer.averageNow(this);
+  }
+
+  /**
    * A copy of a parameter's average; of its values if nothing was averaged yet. Those of fp64 are
    * rounded.
    *
@@ -127,14 +150,19 @@ public final class AveragedParameters implements AutoCloseable {
 
   /**
    * Exchanges parameters and averages, to evaluate with the averages; {@link #swapOut} takes it
-   * back. Between the two no step may be made. 16-bit parameters take the rounded averages, and
-   * their own values are kept aside in host memory.
+   * back. Between the two the optimizer neither steps nor saves nor loads. 16-bit parameters take
+   * the rounded averages, and their own values are kept aside in host memory.
    *
-   * @throws IllegalStateException if they are exchanged already, or this or the optimizer is closed
+   * @throws IllegalStateException if they are exchanged already, also with another average, or
+   *     this, the optimizer or a parameter is closed, or memory of a parameter was freed; nothing
+   *     is exchanged then
+   * @throws WrongThreadException if memory is confined to another thread; nothing is exchanged
    */
   public void swapIn() {
     checkOpen();
     checkNotSwapped();
+    optimizer.checkNotSuspended("swapIn()");
+    averages.keySet().forEach(Parameter::checkMemory);
     swap();
     swapped = true;
     optimizer.suspend(true);
@@ -143,13 +171,16 @@ public final class AveragedParameters implements AutoCloseable {
   /**
    * Takes {@link #swapIn} back.
    *
-   * @throws IllegalStateException if they are not exchanged, or this or the optimizer is closed
+   * @throws IllegalStateException if they are not exchanged, or this, the optimizer or a parameter
+   *     is closed, or memory of a parameter was freed; nothing is exchanged then
+   * @throws WrongThreadException if memory is confined to another thread; nothing is exchanged
    */
   public void swapOut() {
     checkOpen();
     if (!swapped) {
       throw new IllegalStateException("the average is not swapped in");
     }
+    averages.keySet().forEach(Parameter::checkMemory);
     swap();
     swapped = false;
     optimizer.suspend(false);
@@ -314,8 +345,10 @@ public final class AveragedParameters implements AutoCloseable {
   @Override
   public void close() {
     if (!closed) {
+      if (swapped) {
+        swapOut();
+      }
       closed = true;
-      optimizer.suspend(false);
       optimizer.forget(this);
       state.close();
       pool.close();

@@ -30,7 +30,7 @@ import java.util.stream.Stream;
  */
 final class FusedStep implements AutoCloseable {
   /** The entry that updates nothing, for parameters that only their average follows. */
-  private static final String FROZEN = "frozen";
+  static final String FROZEN = "frozen";
 
   private final Backend backend;
   private final UpdateRule rule;
@@ -45,6 +45,7 @@ final class FusedStep implements AutoCloseable {
 
   private Optional<PreparedNorm> norm = Optional.empty();
   private Optional<AveragedParameters> average = Optional.empty();
+  private Optional<AveragingStep> averaging = Optional.empty();
   private long plainSteps;
   private long summedSteps;
   private long generation;
@@ -275,8 +276,23 @@ final class FusedStep implements AutoCloseable {
     }
   }
 
+  /** Averages all parameters as they are, without a step. */
+  void averageNow(AveragedParameters of, List<Slot> slots) {
+    if (averaging.isEmpty() || !averaging.get().fits(of, slots)) {
+      forgetAveraging();
+      averaging = Optional.of(new AveragingStep(backend, tables, arrays, of, slots));
+    }
+    averaging.get().run();
+  }
+
+  private void forgetAveraging() {
+    averaging.ifPresent(AveragingStep::close);
+    averaging = Optional.empty();
+  }
+
   /** Averages no more. */
   void forget(AveragedParameters old) {
+    forgetAveraging();
     if (average.isPresent() && average.get() == old) {
       average = Optional.empty();
       discardSteps();
@@ -540,6 +556,7 @@ final class FusedStep implements AutoCloseable {
   @Override
   public void close() {
     discardSteps();
+    forgetAveraging();
     tables.close();
     arrays.close();
   }

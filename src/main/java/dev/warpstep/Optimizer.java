@@ -99,10 +99,12 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    * Takes the values of 16-bit parameters for their master weights: to be called after you changed
    * them yourself, for a step would write the old ones over them.
    *
-   * @throws IllegalStateException if the optimizer or a parameter is closed
+   * @throws IllegalStateException if the optimizer or a parameter is closed, or an average is
+   *     swapped in
    */
   public void reloadMasterWeights() {
     checkOpen();
+    checkNotSuspended("reloadMasterWeights()");
     slots.forEach(fusedStep.arrays()::reloadMaster);
   }
 
@@ -243,10 +245,7 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   /** Makes the fused step follow whatever changed. */
   private void prepare() {
     checkOpen();
-    if (suspended) {
-      throw new IllegalStateException(
-          "step() would train the average, which is swapped in: call swapOut() first");
-    }
+    checkNotSuspended("step()");
     if (!changedGroups.isEmpty()) {
       for (int i = 0; i < changedGroups.size(); i++) {
         fusedStep.followGroup(changedGroups.get(i).index(), changedGroups.get(i));
@@ -267,6 +266,22 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
     suspended = suspend;
   }
 
+  /** While an average is swapped in, what would use the parameters would use the average. */
+  void checkNotSuspended(String call) {
+    if (suspended) {
+      throw new IllegalStateException(
+          "%s would take an average for the parameters, which is swapped in: call swapOut() first"
+              .formatted(call));
+    }
+  }
+
+  /** Averages all parameters as they are, without a step. */
+  void averageNow(AveragedParameters average) {
+    checkOpen();
+    checkNotSuspended("update()");
+    fusedStep.averageNow(average, slots);
+  }
+
   /** Lets go of an average that is closed. */
   void forget(AveragedParameters average) {
     if (!closed) {
@@ -277,10 +292,11 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
   /**
    * A copy of each parameter's state; parameters without any are absent.
    *
-   * @throws IllegalStateException if the optimizer is closed
+   * @throws IllegalStateException if the optimizer is closed, or an average is swapped in
    */
   public Map<Parameter, ParameterState> state() {
     checkOpen();
+    checkNotSuspended("state()");
     Map<Parameter, ParameterState> state = new LinkedHashMap<>();
     for (Slot slot : slots) {
       if (fusedStep.counter(slot) > 0
@@ -293,12 +309,15 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
 
   /**
    * A copy of all settings and state; {@link #loadStateDict} of it continues as if nothing had
-   * happened, bit for bit.
+   * happened, bit for bit. The copy is as large as the state, outside the Java heap, where {@code
+   * -XX:MaxDirectMemorySize} limits it.
    *
-   * @throws IllegalStateException if the optimizer is closed
+   * @throws IllegalStateException if the optimizer is closed, or an average is swapped in
+   * @throws OutOfMemoryError if there is not enough memory for the copy
    */
   public StateDict stateDict() {
     checkOpen();
+    checkNotSuspended("stateDict()");
     hooks.beforeStateDict(this);
     Map<String, ParameterState> state = new LinkedHashMap<>();
     state().forEach((parameter, copy) -> state.put(parameter.name(), copy));
@@ -314,7 +333,9 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    * @throws IllegalArgumentException if the dict has another number of groups, other parameters in
    *     a group, settings that are missing, foreign or out of range, or state of another name,
    *     shape or dtype; nothing is changed
-   * @throws IllegalStateException if the optimizer is closed
+   * @throws IllegalStateException if the optimizer is closed, an average is swapped in, or memory
+   *     of a parameter with master weights was freed or closed; nothing is changed
+   * @throws WrongThreadException if such memory is confined to another thread; nothing is changed
    * @throws OutOfMemoryError if there is not enough memory for the state; nothing is changed
    * @throws DeviceException if the device fails; nothing is changed, unless the message says what
    *     was
@@ -332,13 +353,16 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
    * @throws IllegalArgumentException as {@link #loadStateDict(StateDict)}, or if a conversion that
    *     the options allow would make a finite number infinite; nothing is changed. Shapes, types,
    *     steps and settings are checked whatever the options
-   * @throws IllegalStateException if the optimizer is closed
+   * @throws IllegalStateException if the optimizer is closed, an average is swapped in, or memory
+   *     of a parameter with master weights was freed or closed; nothing is changed
+   * @throws WrongThreadException if such memory is confined to another thread; nothing is changed
    * @throws OutOfMemoryError if there is not enough memory for the state; nothing is changed
    * @throws DeviceException if the device fails; nothing is changed, unless the message says what
    *     was
    */
   public LoadReport loadStateDict(StateDict stateDict, LoadOptions options) {
     checkOpen();
+    checkNotSuspended("loadStateDict()");
     Objects.requireNonNull(options, "options");
     StateDict hooked = hooks.beforeLoad(this, Objects.requireNonNull(stateDict, "stateDict"));
     StateArrays arrays = fusedStep.arrays();
@@ -357,6 +381,10 @@ public abstract sealed class Optimizer implements AutoCloseable permits SGD, RMS
         }
       }
     }
+    // Master weights are written to the parameters too.
+    touched.stream()
+        .filter(slot -> slot.presentMaster().isPresent())
+        .forEach(slot -> slot.parameter.checkMemory());
     loadState(touched, match.dict());
     match.dict().rounding().ifPresent(fusedStep::round);
     for (int i = 0; i < groups.size(); i++) {

@@ -548,6 +548,25 @@ public final class Parameter implements AutoCloseable {
     return data;
   }
 
+  /** Proves that values and master weights can be read and written by this thread now. */
+  void checkMemory() {
+    checkOpen();
+    checkMemory(data);
+    master.ifPresent(this::checkMemory);
+  }
+
+  private void checkMemory(Storage storage) {
+    if (storage instanceof HostStorage host && host.segment().isNative()) {
+      if (!host.segment().scope().isAlive()) {
+        throw new IllegalStateException("memory of parameter %s was freed".formatted(name));
+      }
+      if (!host.segment().isAccessibleBy(Thread.currentThread())) {
+        throw new WrongThreadException(
+            "memory of parameter %s is confined to another thread".formatted(name));
+      }
+    }
+  }
+
   Optional<Storage> gradientStorage() {
     checkOpen();
     return gradient;

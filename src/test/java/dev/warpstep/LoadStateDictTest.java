@@ -205,6 +205,58 @@ final class LoadStateDictTest {
     }
   }
 
+  /** As many elements, in another order. */
+  @Test
+  void shapesThatAreSwappedAreRefused() {
+    StateDict state;
+    try (Adam adam = shaped(2, 3)) {
+      adam.step();
+      state = adam.stateDict();
+    }
+    try (Adam adam = shaped(3, 2)) {
+      for (LoadOptions options : List.of(LoadOptions.defaults(), BY_POSITION)) {
+        assertRefused(
+            "state exp_avg of w must be FLOAT32 of shape [3, 2], was FLOAT32 of shape [2, 3]",
+            adam,
+            state,
+            options);
+      }
+    }
+  }
+
+  private static Adam shaped(long... shape) {
+    return Adam.builder()
+        .build(
+            DEVICE,
+            List.of(
+                Parameter.of("w", new float[6], shape).gradient(new float[] {1, 1, 1, 1, 1, 1})));
+  }
+
+  /** Master weights would have been written to the first. */
+  @Test
+  void aParameterThatIsClosedIsNoticedBeforeAnythingIsLoaded() {
+    Parameter first = Parameter.allocate(DEVICE, DType.BFLOAT16, "first", 1);
+    Parameter second = Parameter.allocate(DEVICE, DType.BFLOAT16, "second", 1);
+    try (AdamW adamw =
+        AdamW.builder()
+            .masterWeights(MasterWeights.FLOAT32)
+            .build(DEVICE, List.of(first, second))) {
+      first.copyGradientFrom(new float[] {1});
+      second.copyGradientFrom(new float[] {1});
+      adamw.step();
+      StateDict state = adamw.stateDict();
+      adamw.step();
+      float[] values = first.toArray();
+      float[] moment = adamw.state().get(first).tensors().get("exp_avg").toArray();
+      second.close();
+      assertThrows(IllegalStateException.class, () -> adamw.loadStateDict(state));
+      assertArrayEquals(values, first.toArray());
+      assertArrayEquals(moment, adamw.state().get(first).tensors().get("exp_avg").toArray());
+    } finally {
+      first.close();
+    }
+  }
+
   @Test
   void aNameThatIsThereTwiceIsRefused() {
     StateDict once = dict(1, 1, "aa", "bb");

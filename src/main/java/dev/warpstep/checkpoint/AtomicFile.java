@@ -39,8 +39,9 @@ public final class AtomicFile {
 
   /**
    * Replaces a file, or creates it. If that fails, the old file is there as before, or none if
-   * there was none, and no temporary one. Only where the file system has no hard links, as FAT, and
-   * the folder could not be forced, the new file stays.
+   * there was none, and no temporary one. Only where the file cannot have a second name, as on FAT
+   * or if the system forbids it, and the folder could not be forced, the new file stays. The new
+   * file has the permissions of a new file, whatever those of the old one were.
    *
    * @param file to write; a symbolic link is itself replaced
    * @throws CheckpointException if the content throws one, or the file system fails: a folder that

@@ -8,6 +8,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.regex.Pattern;
 
@@ -56,16 +57,30 @@ public final class CheckpointFolder {
       throw new IllegalArgumentException("keep must be 1 or more, was " + keep);
     }
     try {
-      Files.createDirectories(folder);
+      create(system, folder.toAbsolutePath());
     } catch (IOException e) {
       throw new CheckpointException(folder, "make the folder", e);
     }
     return new CheckpointFolder(folder, keep, system);
   }
 
+  /** Makes a folder and those it is in, each of them on the device, as its files will be. */
+  private static void create(FileOperations system, Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      Path parent = folder.getParent();
+      if (parent != null) {
+        create(system, parent);
+      }
+      system.createFolder(folder);
+      if (parent != null) {
+        system.forceFolder(parent);
+      }
+    }
+  }
+
   /** Where the checkpoint of a step is, or would be. */
   public Path file(long step) {
-    return folder.resolve("step-%016d.safetensors".formatted(step));
+    return folder.resolve(String.format(Locale.ROOT, "step-%016d.safetensors", step));
   }
 
   /**
@@ -80,7 +95,7 @@ public final class CheckpointFolder {
   public Path save(Checkpoint checkpoint) throws CheckpointException {
     Path file = file(checkpoint.step());
     try {
-      Temporaries.clean(system, folder, name -> NAMES.matcher(name).matches());
+      Temporaries.clean(system, folder.toAbsolutePath(), name -> NAMES.matcher(name).matches());
     } catch (IOException e) {
       throw new CheckpointException(folder, "read the folder", e);
     }

@@ -66,7 +66,11 @@ final class Decoder {
       schedulers.put(
           key.substring(Keys.SCHEDULER.length()), Documents.scheduler(key, value, allowance));
     } else if (key.startsWith(Keys.AVERAGE)) {
-      averages.put(key.substring(Keys.AVERAGE.length()), Fields.of(key, value, allowance));
+      String name = key.substring(Keys.AVERAGE.length());
+      if (name.isEmpty() || name.contains(".")) {
+        throw new HeaderException(key, "names an average that is empty or has a dot");
+      }
+      averages.put(name, Fields.of(key, value, allowance));
     } else if (!key.startsWith(Keys.OWN)) {
       users.put(key, value);
     } else if (!isSingle(key)) {

@@ -78,7 +78,7 @@ final class Encoder {
         String name = names.get(i);
         unknown.remove(name);
         String step = step(name, optimizer.state().get(name));
-        if (metadata.put(Keys.PARAMETER + name, "%d %d %s".formatted(g, i, step)) != null) {
+        if (metadata.put(Keys.PARAMETER + name, g + " " + i + " " + step) != null) {
           throw new HeaderException(name, "is in the groups twice");
         }
       }

@@ -5,6 +5,7 @@ import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
 import java.nio.channels.SeekableByteChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
@@ -31,8 +32,13 @@ interface FileOperations {
     FileChannel channel =
         FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE);
     // The lock ends with the channel, and with the process however that ends.
-    if (isLocked(channel) && Files.exists(file)) {
-      return new ChannelOutput(channel);
+    try {
+      if (isLocked(channel) && Files.exists(file)) {
+        return new ChannelOutput(channel);
+      }
+    } catch (RuntimeException | Error e) {
+      channel.close();
+      throw e;
     }
     channel.close();
     return null;
@@ -41,6 +47,8 @@ interface FileOperations {
   private static boolean isLocked(FileChannel channel) {
     try {
       return channel.tryLock() != null;
+    } catch (OverlappingFileLockException e) {
+      return false; // a thread of this process is about to remove it
     } catch (IOException e) {
       return true; // a file system without locks: nobody will be able to tell that it is dead
     }
@@ -62,6 +70,17 @@ interface FileOperations {
       return false;
     } catch (NoSuchFileException e) {
       return true;
+    }
+  }
+
+  /** Makes a folder; there may be one already. */
+  default void createFolder(Path folder) throws IOException {
+    try {
+      Files.createDirectory(folder);
+    } catch (FileAlreadyExistsException e) {
+      if (!Files.isDirectory(folder)) {
+        throw e;
+      }
     }
   }
 

@@ -2,6 +2,7 @@ package dev.warpstep.checkpoint;
 
 import java.io.IOException;
 import java.nio.file.Files;
+import java.nio.file.LinkOption;
 import java.nio.file.Path;
 
 /** One write of {@link AtomicFile}: how far it got, and how to take it back. */
@@ -59,7 +60,7 @@ final class Replacement {
 
   /** Gives the file its name. */
   void commit() throws IOException {
-    hadOld = Files.exists(target);
+    hadOld = Files.exists(target, LinkOption.NOFOLLOW_LINKS);
     if (hadOld) {
       linkOld();
     }

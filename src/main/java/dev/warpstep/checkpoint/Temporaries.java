@@ -44,6 +44,7 @@ final class Temporaries {
    * Removes what writers left that are dead now. One that cannot be removed is logged: the save
    * that is about to begin matters more.
    *
+   * @param folder absolute, as the names that {@link #claim} gives
    * @param targets names of files whose temporaries are meant
    * @throws IOException if the folder cannot be read
    */

@@ -5,15 +5,22 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
 
+import dev.warpstep.Device;
+import dev.warpstep.Parameter;
+import dev.warpstep.SGD;
 import dev.warpstep.StateDict;
+import dev.warpstep.checkpoint.torch.TorchWriter;
 import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
@@ -132,6 +139,8 @@ class BadFilesTest {
         bad("warpstep.rounding", json("rounding", "{'seed':1,'steps':-1}"), ""),
         bad("warpstep.average.a", json("average.a", "{'decay':2,'updates':1}"), ""),
         bad("wrong updates", json("average.a", "{'updates':1.5}"), ""),
+        bad("warpstep.average.a.b: names", json("average.a.b", "{'updates':1}"), ""),
+        bad("warpstep.average.: names", json("average.", "{'updates':1}"), ""),
         bad("must have [scheduler", json("scheduler.s", "{'scheduler':'x','values':{}}"), ""),
         bad("wrong values", json("scheduler.s", scheduler("[]", "[]")), ""),
         bad("wrong a, x", json("scheduler.s", scheduler("{'a':['x']}", "[]")), ""),
@@ -254,6 +263,28 @@ class BadFilesTest {
     bytes[bytes.length - 3] = (byte) 0xFF;
     Files.write(file, Forgery.sealed(bytes));
     refused("UTF-8");
+    String foreign = "{\"w\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}    ";
+    Files.write(
+        file,
+        ByteBuffer.allocate(8 + foreign.length() + 4)
+            .order(ByteOrder.LITTLE_ENDIAN)
+            .putLong(foreign.length())
+            .put(foreign.getBytes(UTF_8))
+            .array());
+    refused("is not that of a Warpstep checkpoint");
+    try (Device device = Device.cpu(1);
+        SGD sgd = SGD.builder().build(device, List.of(Parameter.of("w", new float[1])))) {
+      TorchWriter.save(file, sgd);
+    }
+    refused("must be at most 100000000 bytes");
+  }
+
+  @Test
+  void aFileThatMayNotBeReadIsSaid() throws IOException {
+    CheckpointFile.save(file, Samples.small(1, 3));
+    Files.setPosixFilePermissions(file, PosixFilePermissions.fromString("-w-------"));
+    assumeFalse(Files.isReadable(file), "this user may read everything");
+    refused("AccessDeniedException");
   }
 
   @Test

@@ -1,13 +1,16 @@
 package dev.warpstep.checkpoint;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.Locale;
 import java.util.Optional;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.BeforeEach;
@@ -36,6 +39,39 @@ class CheckpointFolderTest {
     assertEquals(files(99, 100, Counts.MOST), folder.list());
     assertEquals(
         "step-0000000000000099.safetensors", files(99).getFirst().getFileName().toString());
+  }
+
+  /** Whose digits are not ASCII's. */
+  @Test
+  void worksInAnyLocale() throws IOException {
+    Locale before = Locale.getDefault();
+    Locale.setDefault(Locale.forLanguageTag("ar-EG-u-nu-arab"));
+    try {
+      assertEquals("\u0661", "%d".formatted(1), "the locale has other digits");
+      folder.save(Samples.everything(1, 12));
+      Samples.assertSame(Samples.everything(1, 12), folder.latest().orElseThrow());
+    } finally {
+      Locale.setDefault(before);
+    }
+  }
+
+  /** A save that goes on while another one cleans up. */
+  @Test
+  void leavesTheTemporariesOfThisProcessAlone() throws IOException {
+    Path relative = Path.of("").toAbsolutePath().relativize(path.toAbsolutePath());
+    CheckpointFolder other = CheckpointFolder.open(relative, 3);
+    Path file = folder.file(2);
+    AtomicFile.write(
+        file,
+        channel -> {
+          other.save(Samples.small(1, 3));
+          try (var files = Files.list(path)) {
+            assertEquals(1, files.filter(name -> name.toString().endsWith(".tmp")).count());
+          }
+          channel.write(ByteBuffer.wrap(new byte[] {7}));
+        });
+    assertEquals(List.of(folder.file(1), file), folder.list());
+    assertArrayEquals(new byte[] {7}, Files.readAllBytes(file));
   }
 
   /** A run that went back to an earlier step. */

@@ -1,10 +1,12 @@
 package dev.warpstep.backend.cuda;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.sun.management.ThreadMXBean;
 import dev.warpstep.Adam;
+import dev.warpstep.AveragedParameters;
 import dev.warpstep.Device;
 import dev.warpstep.Optimizer;
 import dev.warpstep.ParamGroup;
@@ -83,6 +85,32 @@ class CudaHostWorkTest {
         assertEquals(0, simulator.allocations() - allocations, "allocations");
         assertEquals(0, simulator.synchronisations() - synchronisations, "synchronisations");
       }
+    }
+  }
+
+  @Test
+  void anAverageAloneIsOneLaunchAndNothingElse() {
+    Simulator simulator = CudaUnderTest.simulator();
+    try (Model model = new Model(148, 3);
+        AveragedParameters ema = AveragedParameters.ema(model.optimizer, 0.5)) {
+      model.parameters.forEach(parameter -> parameter.copyFrom(new float[] {1, 2, 3, 4, 5}));
+      ema.update();
+      model.parameters.forEach(parameter -> parameter.copyFrom(new float[] {3, 2, 1, 0, -1}));
+      ema.update();
+      model.parameters.forEach(
+          parameter -> assertArrayEquals(new float[] {2, 2, 2, 2, 2}, ema.toArray(parameter)));
+      long launches = simulator.launches();
+      long copies = simulator.copies();
+      long allocations = simulator.allocations();
+      long synchronisations = simulator.synchronisations();
+      ema.update();
+      assertEquals(1, simulator.launches() - launches, "launches");
+      assertEquals(0, simulator.copies() - copies, "copies");
+      assertEquals(0, simulator.allocations() - allocations, "allocations");
+      assertEquals(0, simulator.synchronisations() - synchronisations, "synchronisations");
+      assertArrayEquals(new float[] {2.5f, 2, 1.5f, 1, 0.5f}, ema.toArray(model.parameters.get(7)));
+      model.optimizer.step();
+      assertEquals(3, ema.updates());
     }
   }
 
