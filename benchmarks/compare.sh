@@ -11,7 +11,7 @@
 #          200 MB for DJL, 90 MB for libtorch, 60 MB for ND4J
 # KEPT     models on which the peers that allocate are measured a second time, with an allocator that gives no memory back:
 #          those with tensors of more than 32 MB; gpt2_124m unless set
-# JMH      none leaves JMH's benchmarks out
+# JMH      none leaves JMH's benchmarks out; only adds them to the results that are there
 # MODELS, RULES, PAIRS   what is measured and how often, see PairedRun.java
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -123,13 +123,16 @@ say "building"
 mvn -B -q -DskipTests install
 mvn -B -q -f benchmarks/pom.xml clean compile
 
-printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s PEERS=%s benchmarks/compare.sh %s"}\n' \
-  "$device" "$rounds" "$rules" "$models" "$pairs" "$peers" "$name" >"$raw"
-for ((round = 1; round <= rounds; round++)); do
-  say "round $round of $rounds"
-  java_run Machine "device=$device"
-  "round_on_$device"
-done
+[[ $jmh == only ]] || : >"$raw"
+printf '{"what": "machine", "command": "DEVICE=%s ROUNDS=%s RULES=%s MODELS=%s PAIRS=%s PEERS=%s JMH=%s benchmarks/compare.sh %s"}\n' \
+  "$device" "$rounds" "$rules" "$models" "$pairs" "$peers" "$jmh" "$name" >>"$raw"
+if [[ $jmh != only ]]; then
+  for ((round = 1; round <= rounds; round++)); do
+    say "round $round of $rounds"
+    java_run Machine "device=$device"
+    "round_on_$device"
+  done
+fi
 [[ $jmh == none ]] || run_jmh
 mvn -B -q -f benchmarks/pom.xml compile exec:exec -Dmain=Report -Dargs="file=$PWD/$raw"
 say "$results/$name.md"

@@ -63,6 +63,7 @@ public final class Report {
             new LinkedHashMap<>(JSON.std.mapFrom(text.substring(begin, end + 1)));
         if (!Set.of("machine", "jmh").contains(Lines.text(row, "what"))) {
           row.putIfAbsent("device", "cpu"); // older lines know no other
+          row.putIfAbsent("dtype", "fp32");
         }
         rows.add(row);
       }

@@ -26,8 +26,8 @@ import org.knowm.xchart.style.Styler.LegendLayout;
 import org.knowm.xchart.style.Styler.LegendPosition;
 
 /**
- * A picture of results: the roofline of each device, time per step by model, host time by number of
- * tensors.
+ * A picture of results: the roofline of each device and time per step by model, both in fp32; host
+ * time by number of tensors.
  */
 record ReportPicture(String name, String title, Chart<?, ?> chart) {
   private static final int WIDTH = 900;
@@ -52,7 +52,7 @@ record ReportPicture(String name, String title, Chart<?, ?> chart) {
   /** Whatever the lines have enough for. */
   static List<ReportPicture> of(Lines lines) {
     List<ReportPicture> pictures = new ArrayList<>();
-    Lines normal = lines.of("step").where("rows", "normal");
+    Lines normal = lines.of("step").where("rows", "normal").where("dtype", "fp32");
     normal
         .by("device")
         .forEach(
