@@ -46,7 +46,11 @@ record ReportPicture(String name, String title, Chart<?, ?> chart) {
     new Color(0x332288),
     new Color(0x882255),
     new Color(0xAAAAAA),
-    new Color(0x117733)
+    new Color(0x117733),
+    new Color(0xAA4499),
+    new Color(0x999933),
+    new Color(0x88CCEE),
+    new Color(0xDDCC77)
   };
 
   /** Whatever the lines have enough for. */

@@ -127,27 +127,27 @@ final class ReportTables {
   void steps() {
     lines
         .of("step")
-        .by("rule", "model", "device", "threads", "dtype")
+        .by("rule", "model", "device", "threads")
         .forEach(
             (key, group) -> {
               out.append(
-                  "## Steps: %s, %s (%s parameters), %s, %s%s\n\n"
+                  "## Steps: %s, %s (%s parameters), %s%s\n\n"
                       .formatted(
                           key.get(0),
                           key.get(1),
                           number("%,.0f", group.median("parameters")),
-                          key.get(4),
                           key.get(2),
                           key.get(3).equals("0") ? "" : ", " + key.get(3) + " threads"));
               Optional<Lines> ours = ours(group);
               List<List<String>> rows = new ArrayList<>();
               group
-                  .by("library", "way", "rows")
+                  .by("library", "way", "dtype", "rows")
                   .forEach((kind, of) -> rows.add(step(kind, of, ours)));
               table(
                   List.of(
                       "library",
                       "way",
+                      "dtype",
                       "rows",
                       "step",
                       "quartiles",
@@ -160,10 +160,11 @@ final class ReportTables {
             });
   }
 
-  /** The library's own step, which others are compared with. */
+  /** The library's own step in fp32, which others are compared with. */
   static Optional<Lines> ours(Lines group) {
     return Stream.of("native", "fused", "full step")
-        .map(way -> group.where("library", "warpstep").where("way", way).where("rows", "normal"))
+        .map(way -> group.where("library", "warpstep").where("way", way))
+        .map(of -> of.where("dtype", "fp32").where("rows", "normal"))
         .filter(of -> !of.isEmpty())
         .findFirst();
   }
@@ -183,6 +184,7 @@ final class ReportTables {
         (kind.get(0) + " " + of.text("version")).strip(),
         kind.get(1),
         kind.get(2),
+        kind.get(3),
         time(of.median("ms")),
         time(of.median("ms_p25")) + " to " + time(of.median("ms_p75")),
         number("%,.1f", of.bytes() / 1e6),
