@@ -229,7 +229,7 @@ final class MainTest {
     assertEquals(6, out.toString().lines().filter(row.asMatchPredicate()).count(), out::toString);
     assertPicture("bench.png");
     List<String> lines = Files.readAllLines(Path.of(output(), "bench.json"));
-    assertEquals(1 + 2 + 6 * 3, lines.size(), lines::toString);
+    assertEquals(1 + 2 + 6 * 5, lines.size(), lines::toString);
     assertTrue(lines.getFirst().startsWith("{\"what\": \"machine\", \"cpu\": "), lines::getFirst);
     for (String name : List.of("copy", "stream")) {
       Pattern bandwidth =
