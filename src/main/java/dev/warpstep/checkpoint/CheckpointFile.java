@@ -43,7 +43,7 @@ public final class CheckpointFile {
   }
 
   /**
-   * Reads a file into memory of an arena.
+   * Reads a file into memory of an arena, which keeps the memory of a file that is refused, too.
    *
    * @throws CheckpointException as {@link #load(Path)}
    * @throws IllegalStateException if the arena is closed
@@ -55,7 +55,8 @@ public final class CheckpointFile {
 
   /**
    * Maps a file: its tensors are read-only and stay in it until the arena is closed. It may be
-   * replaced by {@link #save} meanwhile, but not changed in place.
+   * replaced by {@link #save} meanwhile, but not changed in place. A file that is refused stays
+   * mapped, too.
    *
    * @throws CheckpointException as {@link #load(Path)}
    * @throws IllegalStateException if the arena is closed
