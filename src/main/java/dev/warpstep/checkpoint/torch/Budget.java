@@ -5,7 +5,7 @@ import dev.warpstep.checkpoint.CheckpointException;
 /**
  * How much memory reading a file may take: three and a half times its size and 6 MiB. A few bytes
  * can describe objects and tensors without end, so everything that is kept is charged before it is
- * allocated, at what it takes in a 64-bit JVM of up to 32 GB.
+ * allocated, at its {@link Footprint}.
  */
 final class Budget {
   private static final long FREE = 6L << 20;
@@ -15,7 +15,16 @@ final class Budget {
 
   Budget(Source source) {
     this.source = source;
-    this.left = 3 * source.size() + source.size() / 2 + FREE;
+    this.left = most(source.size());
+  }
+
+  private static long most(long fileBytes) {
+    return 3 * fileBytes + fileBytes / 2 + FREE;
+  }
+
+  /** How many bytes a file lacks, at most, for reading it to take so much. */
+  static long shortfall(long bytes, long fileBytes) {
+    return Math.max(0, Math.ceilDiv(bytes - most(fileBytes), 3));
   }
 
   /**

@@ -65,6 +65,7 @@ final class GroupReader {
   static GroupReader read(Source source, TensorLoader loader, int index, Object value)
       throws IOException {
     GroupReader group = new GroupReader(source, loader, index);
+    loader.charge(group.where, Footprint.GROUP);
     if (!(value instanceof PickleDict dict)) {
       throw source.refuse(group.where, "must be a dict");
     }
@@ -91,8 +92,10 @@ final class GroupReader {
       default -> {
         HyperParameter setting = BY_KEY.get(key);
         if (setting != null) {
-          settings.put(setting, number(key, value));
+          double number = number(key, value);
+          settings.put(setting, TorchLayout.isSwitch(setting) && number != 0 ? 1 : number);
         } else if (WITHOUT_EFFECT.contains(key)) {
+          loader.charge(where, Footprint.DROPPED);
           dropped.add(new DroppedSetting(index, key, shown(value)));
         } else {
           throw source.refuse(where, "has %s, which is unknown and may change the step", key);
@@ -114,7 +117,7 @@ final class GroupReader {
       case Double number -> number;
       case Long number -> number;
       case Boolean on -> on ? 1 : 0;
-      case PickledTensor tensor -> loader.scalar(where + ": " + key, tensor);
+      case PickledTensor tensor -> loader.scalar(where + ": " + key, tensor).doubleValue();
       default -> throw source.refuse(where, "%s must be a number", key);
     };
   }
@@ -123,6 +126,7 @@ final class GroupReader {
     if (!(value instanceof PickleSequence sequence)) {
       throw source.refuse(where, "%s must be a list", key);
     }
+    loader.charge(where, (long) Footprint.MEMBER * sequence.size());
     List<T> list = new ArrayList<>(sequence.size());
     for (int i = 0; i < sequence.size(); i++) {
       Object element = sequence.get(i);

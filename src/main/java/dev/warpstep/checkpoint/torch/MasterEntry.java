@@ -4,12 +4,10 @@ import dev.warpstep.DType;
 import dev.warpstep.ParameterState;
 import dev.warpstep.StateTensor;
 import java.io.IOException;
-import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
-import java.util.Set;
 
 /**
  * {@code master_params}, an entry of the state dict that PyTorch has none of and leaves alone:
@@ -57,11 +55,10 @@ final class MasterEntry {
     if (!(entry.get() instanceof PickleDict dict)) {
       throw source.refuse(KEY, "must be a dict");
     }
-    Set<Object> seen = new HashSet<>();
     for (int i = 0; i < dict.size(); i++) {
       PickleDict.Item item = dict.item(i);
-      if (!(item.key() instanceof Long number) || !seen.add(number)) {
-        throw source.refuse(KEY, "has a key that is no number of a parameter, or one twice");
+      if (!(item.key() instanceof Long number)) {
+        throw source.refuse(KEY, "has a key that is no number of a parameter");
       }
       String name = names.get(number);
       if (name == null || (layout.countsSteps() && !state.containsKey(name))) {
@@ -75,11 +72,14 @@ final class MasterEntry {
       if (master.dtype() != DType.FLOAT32) {
         throw source.refuse(where, "must be of fp32, was %s", master.dtype());
       }
+      loader.charge(where, Footprint.STATE);
       // Rules that do not count and keep no array have no other state.
       ParameterState others =
           state.getOrDefault(name, new ParameterState(OptionalLong.empty(), Map.of()));
       Map<String, StateTensor> tensors = new LinkedHashMap<>(others.tensors());
-      tensors.put(STATE, master);
+      if (tensors.put(STATE, master) != null) {
+        throw source.refuse(KEY, "has parameter %d twice", number);
+      }
       state.put(name, new ParameterState(others.step(), tensors));
     }
   }

@@ -4,9 +4,6 @@ import dev.warpstep.checkpoint.CheckpointException;
 
 /** What a pickle would have Python look up and call, for the names of {@link Global} alone. */
 final class PickleCalls {
-  /** PyTorch's own limit. */
-  private static final int MOST_DIMENSIONS = 64;
-
   private static final int LONGEST_KEY = 64;
   private static final long[] NO_NUMBERS = {};
 
@@ -103,7 +100,7 @@ final class PickleCalls {
   }
 
   private long[] numbers(Object value) throws CheckpointException {
-    if (!(value instanceof PickleSequence sequence) || sequence.size() > MOST_DIMENSIONS) {
+    if (!(value instanceof PickleSequence sequence) || sequence.size() > Limits.MOST_DIMENSIONS) {
       throw source.refuse(entry, "has a tensor with no shape, or more than 64 dimensions");
     }
     long[] numbers = sequence.size() == 0 ? NO_NUMBERS : new long[sequence.size()];

@@ -13,17 +13,7 @@ import java.util.List;
  * is one loop: no depth of nesting needs a deep stack.
  */
 final class PickleReader {
-  // Bytes of heap.
-  private static final int NUMBER_BYTES = 16;
-  private static final int TEXT_BYTES = 44;
-  private static final int STORAGE_BYTES = 32;
-  private static final int SEQUENCE_BYTES = 40;
-  private static final int DICT_BYTES = 56;
-  private static final int TUPLE_ITEM_BYTES = 4;
-  private static final int ITEM_BYTES = 6; // a list grows by half of itself
-
   private static final int LONGEST_LINE = 256;
-  private static final int LONGEST_TEXT = 1 << 20;
 
   private final Source source;
   private final String entry;
@@ -80,12 +70,12 @@ final class PickleReader {
       case Opcode.BININT1 -> number(bytes.u8());
       case Opcode.BININT2 -> number(bytes.u16());
       case Opcode.LONG1 -> number(twosComplement(bytes.u8()));
-      case Opcode.BINFLOAT -> stack.push(bytes.f64(), NUMBER_BYTES);
+      case Opcode.BINFLOAT -> stack.push(bytes.f64(), Footprint.NUMBER);
       case Opcode.BINUNICODE -> text(bytes.u32());
       case Opcode.SHORT_BINUNICODE -> text(bytes.u8());
       case Opcode.BINUNICODE8 -> text(bytes.i64());
-      case Opcode.EMPTY_DICT -> stack.push(new PickleDict(), DICT_BYTES);
-      case Opcode.EMPTY_LIST -> stack.push(PickleSequence.list(), SEQUENCE_BYTES);
+      case Opcode.EMPTY_DICT -> stack.push(new PickleDict(), Footprint.DICT);
+      case Opcode.EMPTY_LIST -> stack.push(PickleSequence.list(), Footprint.SEQUENCE);
       case Opcode.EMPTY_TUPLE -> tuple(List.of());
       case Opcode.TUPLE -> tuple(stack.popMark());
       case Opcode.TUPLE1 -> tuple(stack.pop(1));
@@ -108,17 +98,18 @@ final class PickleReader {
       case Opcode.REDUCE -> {
         List<Object> call = stack.pop(2);
         Object result = calls.reduce(call.getFirst(), call.getLast());
-        stack.push(result, result instanceof PickledTensor tensor ? tensor.bytes() : DICT_BYTES);
+        stack.push(
+            result, result instanceof PickledTensor tensor ? tensor.bytes() : Footprint.DICT);
       }
       case Opcode.BUILD -> calls.build(stack.pop(), stack.peek());
-      case Opcode.BINPERSID -> stack.push(calls.storage(stack.pop()), STORAGE_BYTES);
+      case Opcode.BINPERSID -> stack.push(calls.storage(stack.pop()), Footprint.STORAGE);
       default -> throw source.refuse(entry, "has opcode 0x%02x, which is refused", opcode);
     }
   }
 
   private void number(long value) throws CheckpointException {
     // Java keeps the small ones.
-    stack.push(value, value == (byte) value ? 0 : NUMBER_BYTES);
+    stack.push(value, value == (byte) value ? 0 : Footprint.NUMBER);
   }
 
   private long twosComplement(int length) throws IOException {
@@ -134,16 +125,15 @@ final class PickleReader {
   }
 
   private void text(long length) throws IOException {
-    if (length > LONGEST_TEXT) {
-      throw source.refuse(entry, "has a text of %d bytes, beyond %d", length, LONGEST_TEXT);
+    if (length > Limits.LONGEST_TEXT) {
+      throw source.refuse(entry, "has a text of %d bytes, beyond %d", length, Limits.LONGEST_TEXT);
     }
     String text = bytes.text(length);
-    boolean wide = text.length() < length; // two bytes a character
-    stack.push(text, TEXT_BYTES + (wide ? 2L * text.length() : length));
+    stack.push(text, Footprint.text(text, length));
   }
 
   private void tuple(List<Object> values) throws CheckpointException {
-    long size = SEQUENCE_BYTES + (long) TUPLE_ITEM_BYTES * values.size();
+    long size = Footprint.SEQUENCE + (long) Footprint.TUPLE_ITEM * values.size();
     stack.push(PickleSequence.tuple(values), values.isEmpty() ? 0 : size);
   }
 
@@ -151,7 +141,7 @@ final class PickleReader {
     if (!(stack.peek() instanceof PickleSequence list) || !list.isList()) {
       throw source.refuse(entry, "appends to what is no list");
     }
-    budget.charge(entry, (long) ITEM_BYTES * added.size());
+    budget.charge(entry, (long) Footprint.ITEM * added.size());
     list.append(added);
   }
 
@@ -159,7 +149,7 @@ final class PickleReader {
     if (!(stack.peek() instanceof PickleDict dict) || keysAndValues.size() % 2 != 0) {
       throw source.refuse(entry, "sets items of what is no dict, or a key without a value");
     }
-    budget.charge(entry, (long) ITEM_BYTES * keysAndValues.size());
+    budget.charge(entry, (long) Footprint.ITEM * keysAndValues.size());
     dict.add(keysAndValues);
   }
 

@@ -9,8 +9,6 @@ final class PickleStack {
   /** Python's own pickler stops near this depth. */
   private static final int MOST_MARKS = 1_000;
 
-  private static final int SLOT_BYTES = 6 /* a list grows by half of itself */;
-
   private final Source source;
   private final String entry;
   private final Budget budget;
@@ -35,7 +33,7 @@ final class PickleStack {
     values.add(value);
     if (values.size() > highest) {
       highest = values.size();
-      budget.charge(entry, SLOT_BYTES);
+      budget.charge(entry, Footprint.ITEM);
     }
   }
 
@@ -97,7 +95,7 @@ final class PickleStack {
     if (place < memo.size()) {
       memo.set((int) place, top);
     } else {
-      budget.charge(entry, SLOT_BYTES);
+      budget.charge(entry, Footprint.ITEM);
       memo.add(top);
     }
   }
@@ -113,12 +111,13 @@ final class PickleStack {
     return memo.get((int) place);
   }
 
-  /** The only object that is left. */
+  /** The only object that is left. Stack and memo end here, and what they took is given back. */
   Object result() throws CheckpointException {
     Object result = pop();
     if (!values.isEmpty() || !marks.isEmpty()) {
       throw source.refuse(entry, "stops with %d objects left over", values.size());
     }
+    budget.refund((long) Footprint.ITEM * (highest + memo.size()));
     return result;
   }
 }

@@ -14,6 +14,7 @@ import java.util.List;
  */
 final class PickleWriter {
   private final ByteArrayOutputStream out = new ByteArrayOutputStream();
+  private long footprint;
 
   PickleWriter() {
     op(Opcode.PROTO).write(2);
@@ -21,6 +22,7 @@ final class PickleWriter {
 
   /** A dict is {@code beginDict}, keys and values in turn, {@code endDict}; it may be empty. */
   PickleWriter beginDict() {
+    pushed(Footprint.DICT);
     op(Opcode.EMPTY_DICT);
     op(Opcode.MARK);
     return this;
@@ -32,6 +34,7 @@ final class PickleWriter {
   }
 
   PickleWriter beginList() {
+    pushed(Footprint.SEQUENCE);
     op(Opcode.EMPTY_LIST);
     op(Opcode.MARK);
     return this;
@@ -48,26 +51,31 @@ final class PickleWriter {
   }
 
   PickleWriter endTuple() {
+    pushed(Footprint.SEQUENCE);
     op(Opcode.TUPLE);
     return this;
   }
 
   PickleWriter none() {
+    pushed(0);
     op(Opcode.NONE);
     return this;
   }
 
   PickleWriter flag(boolean value) {
+    pushed(0);
     op(value ? Opcode.NEWTRUE : Opcode.NEWFALSE);
     return this;
   }
 
   PickleWriter number(double value) {
+    pushed(Footprint.NUMBER);
     op(Opcode.BINFLOAT).writeBytes(ByteBuffer.allocate(Double.BYTES).putDouble(value).array());
     return this;
   }
 
   PickleWriter number(long value) {
+    pushed(Footprint.NUMBER);
     if (value == (int) value) {
       op(Opcode.BININT).writeBytes(littleEndian(Integer.BYTES).putInt((int) value).array());
     } else {
@@ -82,6 +90,7 @@ final class PickleWriter {
    */
   PickleWriter text(String value) throws CharacterCodingException {
     ByteBuffer utf8 = StandardCharsets.UTF_8.newEncoder().encode(CharBuffer.wrap(value));
+    pushed(Footprint.text(value, utf8.remaining()));
     op(Opcode.BINUNICODE).writeBytes(littleEndian(Integer.BYTES).putInt(utf8.remaining()).array());
     out.write(utf8.array(), utf8.arrayOffset(), utf8.remaining());
     return this;
@@ -92,6 +101,7 @@ final class PickleWriter {
     global("torch._utils", "_rebuild_tensor_v2").beginTuple();
     beginTuple().text("storage").global("torch", storage.type().className());
     text(storage.key()).text("cpu").number(storage.elementCount()).endTuple();
+    pushed(Footprint.STORAGE);
     op(Opcode.BINPERSID);
     number(0).beginTuple();
     shape.forEach(this::number);
@@ -101,10 +111,22 @@ final class PickleWriter {
       number(shape.subList(i + 1, shape.size()).stream().reduce(1L, (a, b) -> a * Math.max(b, 1)));
     }
     endTuple().flag(false).global("collections", "OrderedDict").beginTuple().endTuple();
+    pushed(Footprint.DICT);
     op(Opcode.REDUCE);
     endTuple();
+    pushed(Footprint.pickledTensor(shape.size()));
     op(Opcode.REDUCE);
     return this;
+  }
+
+  /** The most that reading it charges. */
+  long footprint() {
+    return footprint;
+  }
+
+  /** An object that will be on the stack, and then in another one. */
+  private void pushed(long bytes) {
+    footprint += bytes + 2 * Footprint.ITEM;
   }
 
   /** The finished pickle. */
@@ -114,6 +136,7 @@ final class PickleWriter {
   }
 
   private PickleWriter global(String module, String name) {
+    pushed(0);
     op(Opcode.GLOBAL).writeBytes((module + "\n" + name + "\n").getBytes(StandardCharsets.US_ASCII));
     return this;
   }

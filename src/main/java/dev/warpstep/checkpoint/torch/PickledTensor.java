@@ -65,7 +65,7 @@ final class PickledTensor {
 
   /** What it takes of the heap. */
   long bytes() {
-    return 32 + (shape.length == 0 ? 0 : 2 * (16 + 8L * shape.length));
+    return Footprint.pickledTensor(shape.length);
   }
 
   /** Whether the elements lie in row-major order without gaps. */

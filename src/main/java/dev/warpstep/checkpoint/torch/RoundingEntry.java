@@ -27,9 +27,10 @@ final class RoundingEntry {
     if (entry.get() instanceof PickleDict dict
         && dict.get(SEED).orElse(PickleNone.NONE) instanceof Long seed
         && dict.get(STEPS).orElse(PickleNone.NONE) instanceof Long steps
-        && steps >= 0) {
+        && steps >= 0
+        && steps <= Limits.MOST_STEPS) {
       return Optional.of(new StochasticRounding(seed, steps));
     }
-    throw source.refuse(KEY, "must have a seed, and steps from 0 on");
+    throw source.refuse(KEY, "must have a seed, and steps in [0, 2^53]");
   }
 }

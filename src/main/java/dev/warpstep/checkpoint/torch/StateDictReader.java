@@ -50,6 +50,7 @@ final class StateDictReader {
             expectation.optimizer().isPresent() ? expectation.optimizer().get() : group.optimizer();
       }
       List<String> members = members(index, sequence.size(), group);
+      loader.charge("param group " + index, (long) Footprint.PARAMETER * members.size());
       for (int i = 0; i < members.size(); i++) {
         if (!seen.add(members.get(i))
             || numbered.put(group.parameters().get(i), members.get(i)) != null) {

@@ -15,7 +15,7 @@ import java.util.Set;
 
 /** Takes the state of parameters out of a pickle. */
 final class StateReader {
-  private static final double MOST_STEPS = 0x1p53;
+  private static final ParameterState NONE = new ParameterState(OptionalLong.empty(), Map.of());
 
   private final Source source;
   private final TensorLoader loader;
@@ -40,17 +40,21 @@ final class StateReader {
       throw source.refuse("state", "must be a dict");
     }
     Map<String, ParameterState> all = new LinkedHashMap<>();
-    Set<Object> seen = new HashSet<>();
     for (int i = 0; i < dict.size(); i++) {
-      if (!(dict.item(i).key() instanceof Long number) || !seen.add(number)) {
-        throw source.refuse("state", "has a key that is no number of a parameter, or one twice");
+      PickleDict.Item item = dict.item(i);
+      if (!(item.key() instanceof Long number)) {
+        throw source.refuse("state", "has a key that is no number of a parameter");
       }
       String name = names.get(number);
       if (name == null) {
         throw source.refuse("state", "has a parameter %d that is in no group", number);
       }
-      parameter(name, dict.item(i).value()).ifPresent(state -> all.put(name, state));
+      loader.charge("state", Footprint.STATE);
+      if (all.putIfAbsent(name, parameter(name, item.value()).orElse(NONE)) != null) {
+        throw source.refuse("state", "has parameter %d twice", number);
+      }
     }
+    all.values().removeIf(NONE::equals);
     return all;
   }
 
@@ -105,20 +109,20 @@ final class StateReader {
   }
 
   private long step(String where, Object value) throws IOException {
-    double step =
-        switch (value) {
-          case Long number -> (double) number;
-          case Double number -> number;
-          case PickledTensor tensor -> loader.scalar(where + ": step", tensor);
-          default -> throw source.refuse(where, "step must be a number");
-        };
-    if (!(step >= 0 && step <= MOST_STEPS && step == Math.rint(step))) {
-      throw source.refuse(where, "step must be a whole number in [0, 2^53], was %s", step);
-    }
-    return (long) step;
+    Object number =
+        value instanceof PickledTensor tensor ? loader.scalar(where + ": step", tensor) : value;
+    return switch (number) {
+      case Long step when step >= 0 && step <= Limits.MOST_STEPS -> step;
+      case Double step when step >= 0 && step <= Limits.MOST_STEPS && step == Math.rint(step) ->
+          step.longValue();
+      case Number step ->
+          throw source.refuse(where, "step must be a whole number in [0, 2^53], was %s", step);
+      default -> throw source.refuse(where, "step must be a number");
+    };
   }
 
-  private static boolean isZero(MemorySegment values) {
+  /** Whether no bit is set. */
+  static boolean isZero(MemorySegment values) {
     for (long i = 0; i < values.byteSize(); i++) {
       if (values.get(ValueLayout.JAVA_BYTE, i) != 0) {
         return false;

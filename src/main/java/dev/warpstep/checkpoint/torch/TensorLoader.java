@@ -18,13 +18,10 @@ import java.util.List;
  * by element.
  */
 final class TensorLoader {
-  /** Of a tensor besides its values, with the maps that it is in. */
-  private static final int TENSOR_BYTES = 320;
-
   /** Tensors up to here share memory: each piece of native memory has a price of its own. */
   private static final int SMALL = 4 << 10;
 
-  private static final int SLAB = 64 << 10;
+  static final int SLAB = 64 << 10;
 
   private static final int DENSE = 8;
 
@@ -45,6 +42,22 @@ final class TensorLoader {
     this.swapped = order != ByteOrder.nativeOrder();
   }
 
+  /** Takes what else is kept of a file, before it is allocated. */
+  void charge(String entry, long bytes) throws CheckpointException {
+    budget.charge(entry, bytes);
+  }
+
+  /** The most that {@link #load} charges for a tensor, but for one slab in all. */
+  static long mostCharged(int rank, long valueBytes) {
+    long piece = valueBytes + Double.BYTES;
+    // Of a slab less stays unused than a small tensor takes.
+    long values =
+        valueBytes > SMALL
+            ? valueBytes + Footprint.ALLOCATION
+            : Math.ceilDiv(piece * SLAB, SLAB - SMALL);
+    return Footprint.tensor(rank) + values;
+  }
+
   /**
    * A tensor's values in row-major order.
    *
@@ -53,16 +66,19 @@ final class TensorLoader {
    *     another size
    */
   StateTensor load(String what, PickledTensor tensor) throws IOException {
-    StorageType type = tensor.storage().type();
-    DType dtype =
-        type.dtype()
-            .orElseThrow(
-                () -> source.refuse(what, "must be of floating point, was %s", type.className()));
+    DType dtype = dtype(what, tensor);
+    ZipRecord record = record(tensor.storage());
+    long elements = tensor.elementCount();
+    if (elements > source.size() * DENSE) {
+      throw source.refuse(what, "has %d elements, more than the file could hold", elements);
+    }
+    budget.charge(what, Footprint.tensor(tensor.rank()));
     List<Long> shape = new ArrayList<>();
     for (int i = 0; i < tensor.rank(); i++) {
       shape.add(tensor.size(i));
     }
-    MemorySegment values = read(what, tensor);
+    MemorySegment values = allocate(what, elements * dtype.sizeBytes());
+    read(what, tensor, record, values);
     try {
       return new StateTensor(dtype, shape, values);
     } catch (IllegalArgumentException e) {
@@ -71,27 +87,38 @@ final class TensorLoader {
   }
 
   /**
-   * The number that a tensor of one element holds.
+   * The number that a tensor of one element holds: a {@link Long} or a {@link Double}.
    *
    * @throws IOException as {@link #load}, or if it has another number of elements
    */
-  double scalar(String what, PickledTensor tensor) throws IOException {
+  Number scalar(String what, PickledTensor tensor) throws IOException {
     if (tensor.elementCount() != 1) {
       throw source.refuse(what, "must be one number, had %d", tensor.elementCount());
     }
-    MemorySegment value = read(what, tensor);
-    return switch (tensor.storage().type()) {
-      case LONG -> value.get(ValueLayout.JAVA_LONG_UNALIGNED, 0);
-      case INT -> value.get(ValueLayout.JAVA_INT_UNALIGNED, 0);
-      default -> load(what, tensor).toDoubleArray()[0];
-    };
+    StorageType type = tensor.storage().type();
+    ZipRecord record = record(tensor.storage());
+    try (Arena one = Arena.ofConfined()) {
+      MemorySegment value = one.allocate(type.elementBytes(), Double.BYTES);
+      read(what, tensor, record, value);
+      return switch (type) {
+        case LONG -> value.get(ValueLayout.JAVA_LONG, 0);
+        case INT -> (long) value.get(ValueLayout.JAVA_INT, 0);
+        default -> new StateTensor(dtype(what, tensor), List.of(), value).toDoubleArray()[0];
+      };
+    }
   }
 
-  private MemorySegment read(String what, PickledTensor tensor) throws IOException {
-    PickledStorage storage = tensor.storage();
+  private DType dtype(String what, PickledTensor tensor) throws CheckpointException {
+    StorageType type = tensor.storage().type();
+    return type.dtype()
+        .orElseThrow(
+            () -> source.refuse(what, "must be of floating point, was %s", type.className()));
+  }
+
+  /** The entry that has a storage's elements. */
+  private ZipRecord record(PickledStorage storage) throws CheckpointException {
     ZipRecord record = archive.record("data/" + storage.key());
     int elementBytes = storage.type().elementBytes();
-    long elements = tensor.elementCount();
     if (record.size() % elementBytes != 0
         || record.size() / elementBytes != storage.elementCount()) {
       throw source.refuse(
@@ -101,35 +128,37 @@ final class TensorLoader {
           elementBytes,
           record.size());
     }
-    if (elements > source.size() * DENSE) {
-      throw source.refuse(what, "has %d elements, more than the file could hold", elements);
+    return record;
+  }
+
+  private void read(String what, PickledTensor tensor, ZipRecord record, MemorySegment values)
+      throws IOException {
+    int elementBytes = tensor.storage().type().elementBytes();
+    long elements = tensor.elementCount();
+    if (elements == 0) {
+      return;
     }
-    budget.charge(what, TENSOR_BYTES);
-    MemorySegment values = allocate(what, elements * elementBytes);
     long start = record.offset() + tensor.offset() * elementBytes;
-    if (elements > 0) {
-      if (tensor.isContiguous()) {
-        source.read(values, start);
-      } else if (tensor.span() / DENSE <= elements) {
-        long spanBytes = tensor.span() * elementBytes;
-        budget.charge(what, spanBytes);
-        try (Arena span = Arena.ofConfined()) {
-          MemorySegment all = span.allocate(spanBytes, Double.BYTES);
-          source.read(all, start);
-          gather(tensor, values, (from, to) -> to.copyFrom(all.asSlice(from, to.byteSize())));
-        }
-        budget.refund(spanBytes);
-      } else {
-        gather(tensor, values, (from, to) -> source.read(to, start + from));
+    if (tensor.isContiguous()) {
+      source.read(values, start);
+    } else if (tensor.span() / DENSE <= elements) {
+      long spanBytes = tensor.span() * elementBytes;
+      budget.charge(what, spanBytes);
+      try (Arena span = Arena.ofConfined()) {
+        MemorySegment all = span.allocate(spanBytes, Double.BYTES);
+        source.read(all, start);
+        gather(tensor, values, (from, to) -> to.copyFrom(all.asSlice(from, to.byteSize())));
       }
-      swap(values, elementBytes);
+      budget.refund(spanBytes);
+    } else {
+      gather(tensor, values, (from, to) -> source.read(to, start + from));
     }
-    return values;
+    swap(values, elementBytes);
   }
 
   private MemorySegment allocate(String what, long bytes) throws CheckpointException {
     if (bytes > SMALL) {
-      budget.charge(what, bytes);
+      budget.charge(what, bytes + Footprint.ALLOCATION);
       return arena.allocate(bytes, Double.BYTES);
     }
     if (shared.byteSize() < bytes) {

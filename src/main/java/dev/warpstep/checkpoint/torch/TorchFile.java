@@ -22,28 +22,47 @@ import java.util.OptionalDouble;
 
 /** A file that is to be written: its pickle, and the memory of its storages. */
 final class TorchFile {
+  private static final String FOLDER = "archive";
+
+  /** Bytes of an entry in a file besides its data, at least: two headers and a descriptor. */
+  private static final int ENTRY_BYTES =
+      ZipLayout.LOCAL_HEADER_BYTES + ZipLayout.CENTRAL_HEADER_BYTES + 16;
+
+  /** Of heap: the entries besides storages, and the texts in them. */
+  private static final int FIXED = 10_000;
+
+  /** Keys of a group that the reader drops, at most. */
+  private static final int WITHOUT_EFFECT = 4;
+
   /** What a tensor's data are: memory, or so many zeros. */
   private record Data(Optional<MemorySegment> values, long size) {}
 
   private final PickleWriter pickle = new PickleWriter();
   private final List<Data> storages = new ArrayList<>();
   private final Map<Long, StateTensor> masters = new LinkedHashMap<>();
+  private final Path file;
   private final TorchLayout layout;
+  private final Limits limits;
 
-  private TorchFile(TorchLayout layout) {
+  /** What reading charges for state and groups, besides the pickle and the archive. */
+  private long charged;
+
+  private TorchFile(Path file, TorchLayout layout) {
+    this.file = file;
     this.layout = layout;
+    this.limits = new Limits(file, layout);
   }
 
   /**
    * @param initialLrs one for each group
-   * @throws CheckpointException if the settings are no optimizer's, or a name is no Unicode
+   * @throws CheckpointException if it is not what a file can hold and a reader takes
    */
   static TorchFile of(Path file, StateDict stateDict, List<OptionalDouble> initialLrs)
       throws CheckpointException {
-    TorchFile content = new TorchFile(TorchLayout.of(optimizer(file, stateDict)));
+    TorchFile content = new TorchFile(file, TorchLayout.of(optimizer(file, stateDict)));
     try {
       content.pickle.beginDict();
-      content.state(file, stateDict);
+      content.state(stateDict);
       content.groups(stateDict.paramGroups(), initialLrs);
       content.masters();
       content.rounding(stateDict);
@@ -72,24 +91,26 @@ final class TorchFile {
     return optimizer.orElseThrow(() -> new CheckpointException(file, "must have a param group"));
   }
 
-  private void state(Path file, StateDict stateDict)
-      throws CheckpointException, CharacterCodingException {
+  private void state(StateDict stateDict) throws CheckpointException, CharacterCodingException {
     pickle.text("state").beginDict();
     long number = 0;
     int found = 0;
     for (StateDict.Group group : stateDict.paramGroups()) {
       for (String name : group.parameters()) {
-        if (stateDict.state().containsKey(name)) {
+        ParameterState complete = stateDict.state().get(name);
+        if (complete != null) {
           found++;
-          ParameterState complete = stateDict.state().get(name);
+          limits.checkState(name, complete);
+          charged += Footprint.STATE;
           if (MasterEntry.of(complete).isPresent()) {
+            charged += Footprint.STATE;
             masters.put(number, MasterEntry.of(complete).get());
           }
           ParameterState state = MasterEntry.without(complete);
           // Rules that do not count and keep no array have an entry of nothing.
           if (state.step().isPresent() || !state.tensors().isEmpty()) {
             pickle.number(number).beginDict();
-            parameter(file, name, group, state);
+            parameter(group, state);
             pickle.endDict();
           }
         }
@@ -103,13 +124,8 @@ final class TorchFile {
     }
   }
 
-  private void parameter(Path file, String name, StateDict.Group group, ParameterState state)
-      throws CheckpointException, CharacterCodingException {
-    if (layout.countsSteps() != state.step().isPresent()
-        || !state.tensors().keySet().stream().allMatch(layout::hasState)) {
-      throw new CheckpointException(
-          file, "state of " + name, "is not that of its optimizer: " + state.tensors().keySet());
-    }
+  private void parameter(StateDict.Group group, ParameterState state)
+      throws CharacterCodingException {
     if (state.step().isPresent()) {
       pickle.text("step");
       step(state.step().getAsLong());
@@ -143,6 +159,7 @@ final class TorchFile {
   private void tensor(StateTensor like, Optional<MemorySegment> values)
       throws CharacterCodingException {
     long elements = like.values().byteSize() / like.dtype().sizeBytes();
+    charged += TensorLoader.mostCharged(like.shape().size(), like.values().byteSize());
     storage(StorageType.of(like.dtype()), like.shape(), elements, values);
   }
 
@@ -154,13 +171,16 @@ final class TorchFile {
   }
 
   private void groups(List<StateDict.Group> groups, List<OptionalDouble> initialLrs)
-      throws CharacterCodingException {
+      throws CheckpointException, CharacterCodingException {
     pickle.text("param_groups").beginList();
     long next = 0;
     for (int i = 0; i < groups.size(); i++) {
       StateDict.Group group = groups.get(i);
+      charged += Footprint.GROUP + WITHOUT_EFFECT * Footprint.DROPPED;
+      charged += (Footprint.PARAMETER + 2L * Footprint.MEMBER) * group.parameters().size();
       pickle.beginDict().text("param_names").beginList();
       for (String name : group.parameters()) {
+        limits.checkName(i, name);
         pickle.text(name);
       }
       pickle.endList();
@@ -212,8 +232,9 @@ final class TorchFile {
     }
   }
 
-  private void rounding(StateDict stateDict) throws CharacterCodingException {
+  private void rounding(StateDict stateDict) throws CheckpointException, CharacterCodingException {
     if (stateDict.rounding().isPresent()) {
+      limits.checkSteps(RoundingEntry.KEY, stateDict.rounding().get().steps());
       pickle.text(RoundingEntry.KEY).beginDict();
       pickle.text(RoundingEntry.SEED).number(stateDict.rounding().get().seed());
       pickle.text(RoundingEntry.STEPS).number(stateDict.rounding().get().steps());
@@ -223,8 +244,9 @@ final class TorchFile {
 
   /** Writes all of it. */
   void write(WritableByteChannel channel) throws IOException {
-    ZipWriter zip = new ZipWriter(channel, "archive");
-    zip.entry("data.pkl", pickle.finish());
+    byte[] pickled = pickle.finish();
+    ZipWriter zip = new ZipWriter(channel, FOLDER);
+    zip.entry("data.pkl", pickled);
     zip.entry(".format_version", ascii("1"));
     zip.entry(".storage_alignment", ascii(Integer.toString(ZipLayout.ALIGNMENT)));
     boolean little = ByteOrder.nativeOrder() == ByteOrder.LITTLE_ENDIAN;
@@ -232,13 +254,33 @@ final class TorchFile {
     for (int i = 0; i < storages.size(); i++) {
       Data data = storages.get(i);
       if (data.values().isPresent()) {
-        zip.entry("data/" + i, data.values().get());
+        zip.entry(storageName(i), data.values().get());
       } else {
-        zip.zeros("data/" + i, data.size());
+        zip.zeros(storageName(i), data.size());
       }
+    }
+    long padding = padding(pickled.length);
+    if (padding > 0) {
+      zip.zeros(".padding", padding);
     }
     zip.entry("version", ascii("3\n"));
     zip.finish();
+  }
+
+  private static String storageName(int index) {
+    return "data/" + index;
+  }
+
+  /** By how much the file must be larger for its reader to take the memory it needs. */
+  private long padding(long pickleBytes) {
+    long bytes = charged + pickle.footprint() + FIXED + TensorLoader.SLAB;
+    long fileBytes = pickleBytes;
+    for (int i = 0; i < storages.size(); i++) {
+      String name = FOLDER + "/" + storageName(i);
+      bytes += Footprint.entry(name);
+      fileBytes += ENTRY_BYTES + 2L * name.length() + storages.get(i).size();
+    }
+    return Budget.shortfall(bytes, fileBytes);
   }
 
   private static byte[] ascii(String text) {

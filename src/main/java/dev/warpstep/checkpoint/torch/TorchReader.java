@@ -27,10 +27,14 @@ import java.util.Optional;
  * from {@link #optimizer} or {@link #names}.
  *
  * <p>Nothing in a file is executed, and no class is looked up. Every byte is covered by a checksum
- * or compared with the zip file's directory. Reading takes at most four times the file's size and
- * 16 MiB of memory, native memory of the tensors included; of what PyTorch writes, the state itself
- * and for each array some 600 bytes while reading; for an array that is not in row-major order up
- * to eight times its size.
+ * or compared with the zip file's directory. That a tensor has the bytes of another one is noticed
+ * where their storages have another size: a checksum of PyTorch's knows bytes, not names.
+ *
+ * <p>Reading takes at most four times the file's size and 16 MiB of memory, native memory of the
+ * tensors included, or the file is refused. What PyTorch writes takes the state itself and up to
+ * 1.5 kB for each array. That is more than a file allows which has more than 15,000 parameters of
+ * fewer than 40 elements with one array each, or more than 30,000 without any. An array that is not
+ * in row-major order takes up to eight times its size meanwhile.
  */
 public final class TorchReader {
   private static final int SUPPORTED_VERSION = 10;
@@ -93,12 +97,14 @@ public final class TorchReader {
    * Reads the file.
    *
    * @throws CheckpointException if it cannot be read, is damaged or no such file, has more than
-   *     settings and state of one of the four optimizers, or does not fit the names that were given
+   *     settings and state of one of the four optimizers, or does not fit the names that were
+   *     given; or if there is not enough memory
    */
   public TorchState read() throws CheckpointException {
-    if (!Files.isRegularFile(file)) {
+    // Not of a pipe, whose opening waits for a writer.
+    if (Files.exists(file) && !Files.isRegularFile(file)) {
       throw new CheckpointException(
-          file, Files.isDirectory(file) ? "is a directory" : "is missing, or no regular file");
+          file, Files.isDirectory(file) ? "is a directory" : "is no regular file");
     }
     try (FileChannel channel = FileChannel.open(file, StandardOpenOption.READ)) {
       return read(new Source(file, channel, channel.size()));
@@ -106,6 +112,8 @@ public final class TorchReader {
       throw e;
     } catch (IOException e) {
       throw new CheckpointException(file, "read", e);
+    } catch (OutOfMemoryError e) {
+      throw new CheckpointException(file, "there is not enough memory: " + e.getMessage());
     }
   }
 
@@ -122,10 +130,10 @@ public final class TorchReader {
   }
 
   private static void checkVersion(Source source, ZipArchive archive) throws IOException {
-    Optional<String> version = archive.text("version").map(String::strip);
-    if (version.isEmpty()
-        || !version.get().matches("[0-9]{1,2}")
-        || Integer.parseInt(version.get()) > SUPPORTED_VERSION) {
+    String version = archive.text("version").map(String::strip).orElse("absent");
+    if (!version.matches("[0-9]{1,2}")
+        || Integer.parseInt(version) < 1
+        || Integer.parseInt(version) > SUPPORTED_VERSION) {
       throw source.refuse("version", "must be 1 to %d, was %s", SUPPORTED_VERSION, version);
     }
   }

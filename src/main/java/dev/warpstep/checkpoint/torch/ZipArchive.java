@@ -44,7 +44,7 @@ final class ZipArchive {
     long next = 0;
     for (long i = 0; i < end.entryCount(); i++) {
       ZipRecord record = directory.next(next);
-      budget.charge(record.name(), 128 + (long) record.name().length());
+      budget.charge(record.name(), Footprint.entry(record.name()));
       if (i == 0) {
         folder = record.name().substring(0, record.name().indexOf('/') + 1);
       }

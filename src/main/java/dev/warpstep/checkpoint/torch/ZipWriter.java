@@ -22,6 +22,9 @@ final class ZipWriter {
 
   private static final long WIDE = ZipLayout.IN_EXTRA;
 
+  /** How often a channel may take nothing, one time after another. */
+  private static final int MOST_VAIN = 100;
+
   private final WritableByteChannel out;
   private final String folder;
   private final List<ZipRecord> headers = new ArrayList<>();
@@ -206,8 +209,12 @@ final class ZipWriter {
 
   private void write(ByteBuffer buffer) throws IOException {
     position += buffer.remaining();
+    int vain = 0;
     while (buffer.hasRemaining()) {
-      out.write(buffer);
+      vain = out.write(buffer) == 0 ? vain + 1 : 0;
+      if (vain == MOST_VAIN) {
+        throw new IOException("the channel takes no bytes: it must block until it can");
+      }
     }
   }
 }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import dev.warpstep.checkpoint.CheckpointException;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.file.Path;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -164,13 +165,24 @@ class HostilePickleTest {
 
   @Test
   void refusesAStepThatIsNoCount() throws Exception {
-    for (String step : new String[] {"-1.0", "0.5", "1.0E16", "NaN", "Infinity"}) {
-      refusedStep(Double.parseDouble(step), step);
+    for (double step : new double[] {-1, 0.5, 0x1p53 + 2, Double.NaN, Double.POSITIVE_INFINITY}) {
+      byte[] real = ByteBuffer.allocate(9).put((byte) Opcode.BINFLOAT).putDouble(step).array();
+      Pickles value = new Pickles();
+      for (byte b : real) {
+        value.raw(b);
+      }
+      refusedStep(value, Double.toString(step));
+    }
+    for (long step : new long[] {-1, (1L << 53) + 1, 1L << 60}) {
+      refusedStep(new Pickles().number(step), Long.toString(step));
+      byte[] storage = new byte[Long.BYTES];
+      ByteBuffer.wrap(storage).order(ByteOrder.LITTLE_ENDIAN).putLong(step);
+      Pickles tensor = new Pickles().tensor("LongStorage", 1, 0, new long[0], new long[0]);
+      refusedStep(tensor, Long.toString(step), storage);
     }
   }
 
-  private void refusedStep(double step, String shown) throws IOException {
-    byte[] number = ByteBuffer.allocate(9).put((byte) Opcode.BINFLOAT).putDouble(step).array();
+  private void refusedStep(Pickles value, String shown, byte[]... storages) throws IOException {
     Pickles pickle = new Pickles().raw(Opcode.EMPTY_DICT, Opcode.MARK).text("param_groups");
     pickle.raw(Opcode.EMPTY_LIST, Opcode.EMPTY_DICT, Opcode.MARK);
     for (String key : TorchLayout.of(TorchOptimizer.RMSPROP).keys()) {
@@ -180,11 +192,20 @@ class HostilePickleTest {
     pickle.text("param_names").raw(Opcode.EMPTY_LIST).text("p").raw(Opcode.APPEND);
     pickle.raw(Opcode.SETITEMS, Opcode.APPEND).text("state").raw(Opcode.EMPTY_DICT, Opcode.BININT1);
     pickle.raw(0, Opcode.EMPTY_DICT).text("step");
-    for (byte b : number) {
-      pickle.raw(b);
-    }
+    pickle.append(value);
     pickle.raw(Opcode.SETITEM, Opcode.SETITEM, Opcode.SETITEMS);
-    refused(pickle, "state of p", "in [0, 2^53], was", shown.substring(0, 2));
+    Path file = pickle.write(directory.resolve("step.pt"), storages);
+    refused(file, "state of p", "in [0, 2^53], was " + shown);
+  }
+
+  @Test
+  void refusesRoundingWithStepsThatAreNoCount() throws Exception {
+    for (long steps : new long[] {-1, (1L << 53) + 1, Long.MAX_VALUE}) {
+      Pickles pickle = Pickles.sgd(1, new Pickles()).text(RoundingEntry.KEY);
+      pickle.raw(Opcode.EMPTY_DICT, Opcode.MARK).text(RoundingEntry.SEED).number(1);
+      pickle.text(RoundingEntry.STEPS).number(steps).raw(Opcode.SETITEMS, Opcode.SETITEM);
+      refused(pickle, RoundingEntry.KEY, "steps in [0, 2^53]");
+    }
   }
 
   @Test

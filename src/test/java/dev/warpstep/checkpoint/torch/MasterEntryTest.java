@@ -145,12 +145,16 @@ class MasterEntryTest {
     StateTensor half =
         new StateTensor(DType.BFLOAT16, List.of(1L), MemorySegment.ofArray(new short[1]));
     Path file = directory.resolve("half.pt");
-    TorchWriter.save(
-        file,
+    StateDict stateDict =
         new StateDict(
             TorchWriterTest.sgd(new float[1]).paramGroups(),
-            Map.of("p", new ParameterState(OptionalLong.empty(), Map.of("master_param", half)))));
-    refused(file, "master_params of p", "must be of fp32, was BFLOAT16");
+            Map.of("p", new ParameterState(OptionalLong.empty(), Map.of("master_param", half))));
+    CheckpointException e =
+        assertThrows(CheckpointException.class, () -> TorchWriter.save(file, stateDict));
+    assertTrue(e.getMessage().contains("must have master weights of fp32, had BFLOAT16"));
+    long[] one = {1};
+    Pickles entry = dict().number(0).tensor("BFloat16Storage", 2, 0, one, one);
+    refused(entry(entry, Opcode.SETITEMS), "master_params of p0", "must be of fp32, was BFLOAT16");
   }
 
   @Test

@@ -8,6 +8,7 @@ import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.util.Arrays;
 
 /** Pickles put together by hand, as no pickler would, in files that are sound otherwise. */
 final class Pickles {
@@ -58,8 +59,13 @@ final class Pickles {
 
   /** A tensor of fp32 over storage 0. */
   Pickles tensor(long elements, long offset, long[] shape, long[] strides) {
+    return tensor("FloatStorage", elements, offset, shape, strides);
+  }
+
+  /** A tensor over storage 0. */
+  Pickles tensor(String storage, long elements, long offset, long[] shape, long[] strides) {
     global("torch._utils", "_rebuild_tensor_v2").raw(Opcode.MARK, Opcode.MARK).text("storage");
-    global("torch", "FloatStorage").text("0").text("cpu").number(elements);
+    global("torch", storage).text("0").text("cpu").number(elements);
     raw(Opcode.TUPLE, Opcode.BINPERSID).number(offset).raw(Opcode.MARK);
     for (long size : shape) {
       number(size);
@@ -103,12 +109,23 @@ final class Pickles {
     return raw(Opcode.STOP).out.toByteArray();
   }
 
+  /** A file with this pickle, and these storages. */
+  Path write(Path file, byte[][] storages) throws IOException {
+    return write(file, stop(), storages);
+  }
+
   /** A file with this pickle, and storages of so many bytes. */
   Path write(Path file, int... storageBytes) throws IOException {
     return write(file, stop(), storageBytes);
   }
 
   static Path write(Path file, byte[] pickle, int... storageBytes) throws IOException {
+    byte[][] storages = new byte[storageBytes.length][];
+    Arrays.setAll(storages, i -> new byte[storageBytes[i]]);
+    return write(file, pickle, storages);
+  }
+
+  private static Path write(Path file, byte[] pickle, byte[][] storages) throws IOException {
     try (FileChannel channel =
         FileChannel.open(
             file,
@@ -117,8 +134,8 @@ final class Pickles {
             StandardOpenOption.WRITE)) {
       ZipWriter zip = new ZipWriter(channel, "archive");
       zip.entry("data.pkl", pickle);
-      for (int i = 0; i < storageBytes.length; i++) {
-        zip.zeros("data/" + i, storageBytes[i]);
+      for (int i = 0; i < storages.length; i++) {
+        zip.entry("data/" + i, storages[i]);
       }
       zip.entry("version", new byte[] {'3', '\n'});
       zip.finish();

@@ -1,15 +1,20 @@
 package dev.warpstep.checkpoint.torch;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import dev.warpstep.ParameterState;
+import dev.warpstep.StateDict;
 import dev.warpstep.checkpoint.CheckpointException;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.SplittableRandom;
 import java.util.zip.ZipEntry;
 import java.util.zip.ZipOutputStream;
@@ -23,6 +28,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class TorchDamageTest {
   private static final long SEED = 20_261_128;
   private static final int FLIPS = Integer.getInteger("warpstep.test.flips", 5_000);
+
+  /** Two of fp32. */
+  private static final String ONES = "\0\0\u0080?".repeat(2);
 
   @TempDir private Path directory;
   private Path file;
@@ -99,6 +107,65 @@ class TorchDamageTest {
     assertRefused("archive/data.pkl: is missing");
     write("data.pkl");
     assertRefused("version: must be 1 to 10");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"0", "11", "100", "x", "-1", "3.0", ""})
+  void refusesOtherVersions(String version) throws Exception {
+    try (var channel =
+        Files.newByteChannel(file, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+      ZipWriter zip = new ZipWriter(channel, "archive");
+      zip.entry("data.pkl", new Pickles().raw(Opcode.NONE).stop());
+      zip.entry("version", (version + "\n").getBytes(StandardCharsets.US_ASCII));
+      zip.finish();
+    }
+    assertRefused("version: must be 1 to 10, was " + version);
+  }
+
+  @Test
+  void namesTheEntryWhoseChecksumDoesNotFit() throws Exception {
+    TorchWriter.save(file, twoTensors(3, 3));
+    String text = Files.readString(file, StandardCharsets.ISO_8859_1);
+    int second = text.indexOf(ONES, text.indexOf("archive/data/1"));
+    byte[] bytes = Files.readAllBytes(file);
+    bytes[second] ^= 1;
+    Files.write(file, bytes);
+    assertRefused(file + ": archive/data/1: is damaged: its CRC-32 must be ");
+  }
+
+  @Test
+  void storagesWithEachOthersNamesAreNoticedByTheirSizesAlone() throws Exception {
+    TorchWriter.save(file, twoTensors(3, 2));
+    swapNames();
+    assertRefused("must have 3 elements of 4 bytes, has 8 bytes");
+    TorchWriter.save(file, twoTensors(3, 3));
+    Map<String, ParameterState> before = TorchReader.of(file).read().stateDict().state();
+    swapNames();
+    Map<String, ParameterState> after = TorchReader.of(file).read().stateDict().state();
+    assertArrayEquals(
+        before.get("p0").tensor("momentum_buffer").toArray(),
+        after.get("p1").tensor("momentum_buffer").toArray());
+  }
+
+  private void swapNames() throws IOException {
+    String text = Files.readString(file, StandardCharsets.ISO_8859_1);
+    String swapped =
+        text.replace("archive/data/0", "archive/data/x")
+            .replace("archive/data/1", "archive/data/0")
+            .replace("archive/data/x", "archive/data/1");
+    Files.writeString(file, swapped, StandardCharsets.ISO_8859_1);
+  }
+
+  /** Of 0, 1 and 2, and of ones. */
+  private static StateDict twoTensors(int first, int second) {
+    float[] ones = new float[second];
+    Arrays.fill(ones, 1);
+    StateDict zeroth = TorchWriterTest.sgd(Arrays.copyOf(new float[] {0, 1, 2}, first));
+    return new StateDict(
+        List.of(
+            new StateDict.Group(
+                zeroth.paramGroups().getFirst().hyperParameters(), List.of("p0", "p1"))),
+        Map.of("p0", zeroth.state().get("p"), "p1", TorchWriterTest.sgd(ones).state().get("p")));
   }
 
   @Test

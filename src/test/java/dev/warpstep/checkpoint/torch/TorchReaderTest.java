@@ -5,20 +5,28 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import dev.warpstep.Adam;
+import dev.warpstep.DType;
 import dev.warpstep.Device;
 import dev.warpstep.Parameter;
 import dev.warpstep.ParameterState;
+import dev.warpstep.SGD;
 import dev.warpstep.StateDict;
 import dev.warpstep.StateTensor;
+import dev.warpstep.checkpoint.Checkpoint;
 import dev.warpstep.checkpoint.CheckpointException;
+import dev.warpstep.checkpoint.CheckpointFile;
+import java.lang.foreign.MemorySegment;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -145,7 +153,69 @@ class TorchReaderTest {
   @Test
   void refusesWhatIsNoFile() throws Exception {
     assertRefused(TorchReader.of(directory), directory + ": is a directory");
-    assertRefused(TorchReader.of(directory.resolve("none.pt")), "none.pt: is missing");
+    assertRefused(
+        TorchReader.of(directory.resolve("none.pt")), "none.pt: cannot read: ", "NoSuchFile");
+    assertRefused(TorchReader.of(Path.of("/dev/null")), "is no regular file");
+  }
+
+  @Test
+  void saysWhatMayNotBeRead() throws Exception {
+    Path folder = Files.createDirectory(directory.resolve("folder"));
+    Path file = Files.copy(TorchFiles.named("adam").path(), folder.resolve("adam.pt"));
+    Files.setPosixFilePermissions(file, Set.of());
+    Assumptions.assumeFalse(Files.isReadable(file), "root may read everything");
+    assertRefused(TorchReader.of(file), file + ": cannot read: ", "AccessDenied");
+    Files.setPosixFilePermissions(folder, Set.of());
+    try {
+      assertRefused(TorchReader.of(file), file + ": cannot read: ", "AccessDenied");
+    } finally {
+      Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
+    }
+  }
+
+  @Test
+  void refusesASafetensorsFile() throws Exception {
+    Path file = directory.resolve("other.safetensors");
+    StateDict stateDict = TorchWriterTest.sgd(new float[] {1, 2, 3});
+    CheckpointFile.save(file, Checkpoint.builder(1, stateDict).build());
+    assertRefused(TorchReader.of(file), file + ": is no zip file");
+  }
+
+  @Test
+  void stateWhoseShapesWereSwappedIsRefusedByName() throws Exception {
+    Path file = directory.resolve("shapes.pt");
+    StateDict.Group like = TorchWriterTest.sgd(new float[1]).paramGroups().getFirst();
+    TorchWriter.save(
+        file,
+        new StateDict(
+            List.of(new StateDict.Group(like.hyperParameters(), List.of("p0", "p1"))),
+            Map.of("p0", momentum(2, 3), "p1", momentum(3, 2))));
+    StateDict read = TorchReader.of(file).read().stateDict();
+    try (Device device = Device.cpu(1)) {
+      load(device, read, new long[] {2, 3}, new long[] {3, 2});
+      IllegalArgumentException e =
+          assertThrows(
+              IllegalArgumentException.class,
+              () -> load(device, read, new long[] {3, 2}, new long[] {2, 3}));
+      assertTrue(e.getMessage().contains("p0"), e::getMessage);
+    }
+  }
+
+  private static ParameterState momentum(long... shape) {
+    StateTensor tensor =
+        new StateTensor(
+            DType.FLOAT32,
+            Arrays.stream(shape).boxed().toList(),
+            MemorySegment.ofArray(new float[6]));
+    return new ParameterState(OptionalLong.empty(), Map.of("momentum_buffer", tensor));
+  }
+
+  private static void load(Device device, StateDict stateDict, long[] first, long[] second) {
+    List<Parameter> parameters =
+        List.of(Parameter.of("p0", new float[6], first), Parameter.of("p1", new float[6], second));
+    try (SGD sgd = SGD.builder().build(device, parameters)) {
+      sgd.loadStateDict(stateDict);
+    }
   }
 
   @ParameterizedTest

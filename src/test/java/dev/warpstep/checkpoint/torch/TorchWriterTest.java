@@ -13,17 +13,25 @@ import dev.warpstep.StateTensor;
 import dev.warpstep.StochasticRounding;
 import dev.warpstep.checkpoint.CheckpointException;
 import java.io.ByteArrayOutputStream;
+import java.io.IOException;
+import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.nio.channels.Channels;
+import java.nio.channels.WritableByteChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.Enumeration;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.OptionalLong;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.stream.Stream;
 import java.util.zip.CRC32;
 import java.util.zip.ZipEntry;
@@ -171,6 +179,142 @@ class TorchWriterTest {
     ByteArrayOutputStream out = new ByteArrayOutputStream();
     TorchWriter.write(file, stateDict, Channels.newChannel(out));
     assertArrayEquals(Files.readAllBytes(file), out.toByteArray());
+  }
+
+  @Test
+  void stepsThatADoubleDoesNotHoldAreRefused() {
+    Map<String, StateTensor> tensors = Map.of("exp_avg", tensor(1, 2), "exp_avg_sq", tensor(3, 4));
+    StateDict sgd = sgd(new float[] {1});
+    for (long steps : new long[] {(1L << 53) + 1, 1L << 60, Long.MAX_VALUE}) {
+      assertRefused(
+          adam(Map.of(), new ParameterState(OptionalLong.of(steps), tensors)),
+          "state of p: must have at most 2^53 steps, had " + steps);
+      Optional<StochasticRounding> rounding = Optional.of(new StochasticRounding(1, steps));
+      assertRefused(
+          new StateDict(sgd.paramGroups(), sgd.state(), rounding),
+          "stochastic_rounding: must have at most 2^53 steps, had " + steps);
+    }
+  }
+
+  @Test
+  void stateBeforeTheFirstStepMustBeZero() throws Exception {
+    Map<String, StateTensor> zeros = Map.of("exp_avg", tensor(0, 0), "exp_avg_sq", tensor(0, 0));
+    StateDict stateDict = adam(Map.of(), new ParameterState(OptionalLong.of(0), zeros));
+    assertEquals(Map.of(), TorchReader.of(save(stateDict)).read().stateDict().state());
+    Map<String, StateTensor> others = Map.of("exp_avg", tensor(0, 1), "exp_avg_sq", tensor(0, 0));
+    assertRefused(
+        adam(Map.of(), new ParameterState(OptionalLong.of(0), others)), "before the first step");
+    Map<String, StateTensor> master = Map.of("master_param", tensor(0, 0));
+    assertRefused(
+        adam(Map.of(), new ParameterState(OptionalLong.of(0), master)), "before the first step");
+    assertRefused(
+        adam(Map.of(), new ParameterState(OptionalLong.empty(), master)), "state of p: is not");
+  }
+
+  @Test
+  void aNameMayHaveAMebibyteAndNotMore() throws Exception {
+    for (String character : List.of("a", "ж", "🙂")) {
+      int bytes = character.getBytes(StandardCharsets.UTF_8).length;
+      StateDict longest = named(List.of(character.repeat((1 << 20) / bytes)));
+      assertEquals(
+          longest.paramGroups(), TorchReader.of(save(longest)).read().stateDict().paramGroups());
+      assertRefused(
+          named(List.of("p", character.repeat((1 << 20) / bytes + 1))),
+          "param group 0: has a name of %d bytes".formatted((1 << 20) + bytes));
+    }
+  }
+
+  @Test
+  void aNameThatIsThereTwiceIsRefused() {
+    assertRefused(named(List.of("p", "q", "p")), "has parameter p, which is there already");
+  }
+
+  @Test
+  void sixtyFourDimensionsAreTheMost() throws Exception {
+    for (int rank : new int[] {64, 65}) {
+      StateTensor tensor =
+          new StateTensor(
+              DType.FLOAT32, Collections.nCopies(rank, 1L), MemorySegment.ofArray(new float[1]));
+      StateDict stateDict =
+          new StateDict(
+              sgd(new float[1]).paramGroups(),
+              Map.of(
+                  "p",
+                  new ParameterState(OptionalLong.empty(), Map.of("momentum_buffer", tensor))));
+      if (rank > 64) {
+        assertRefused(stateDict, "momentum_buffer with 65 dimensions, more than 64");
+      } else {
+        StateDict read = TorchReader.of(save(stateDict)).read().stateDict();
+        assertEquals(tensor.shape(), read.state().get("p").tensor("momentum_buffer").shape());
+      }
+    }
+  }
+
+  @Test
+  void aChannelThatTakesNothingIsSaid() {
+    WritableByteChannel stuck =
+        new WritableByteChannel() {
+          @Override
+          public int write(ByteBuffer source) {
+            return 0;
+          }
+
+          @Override
+          public boolean isOpen() {
+            return true;
+          }
+
+          @Override
+          public void close() {}
+        };
+    IOException e =
+        assertThrows(
+            IOException.class,
+            () -> TorchWriter.write(directory.resolve("x"), sgd(new float[1]), stuck));
+    assertTrue(e.getMessage().contains("takes no bytes"), e::getMessage);
+  }
+
+  @Test
+  void memoryThatWasFreedOrIsAnotherThreadsLeavesTheOldFile() throws Exception {
+    Path file = save(sgd(new float[] {1, 2}));
+    byte[] old = Files.readAllBytes(file);
+    StateDict freed;
+    try (Arena arena = Arena.ofConfined()) {
+      freed = inArena(arena);
+    }
+    assertThrows(IllegalStateException.class, () -> save(freed));
+    try (Arena arena = Arena.ofConfined()) {
+      StateDict confined = inArena(arena);
+      ExecutionException e;
+      try (ExecutorService other = Executors.newSingleThreadExecutor()) {
+        e = assertThrows(ExecutionException.class, () -> other.submit(() -> save(confined)).get());
+      }
+      assertEquals(WrongThreadException.class, e.getCause().getClass());
+    }
+    assertArrayEquals(old, Files.readAllBytes(file));
+    try (Stream<Path> files = Files.list(directory)) {
+      assertEquals(List.of(file), files.toList());
+    }
+  }
+
+  private static StateDict inArena(Arena arena) {
+    StateTensor tensor = new StateTensor(DType.FLOAT32, List.of(2L), arena.allocate(8, 8));
+    return new StateDict(
+        sgd(new float[1]).paramGroups(),
+        Map.of("p", new ParameterState(OptionalLong.empty(), Map.of("momentum_buffer", tensor))));
+  }
+
+  @Test
+  void aDirectoryIsSaid() {
+    CheckpointException e =
+        assertThrows(
+            CheckpointException.class, () -> TorchWriter.save(directory, sgd(new float[1])));
+    assertEquals(directory + ": is a directory", e.getMessage());
+  }
+
+  private static StateDict named(List<String> names) {
+    StateDict.Group like = sgd(new float[0]).paramGroups().getFirst();
+    return new StateDict(List.of(new StateDict.Group(like.hyperParameters(), names)), Map.of());
   }
 
   private void assertRefused(StateDict stateDict, String message) {
