@@ -5,11 +5,10 @@ import dev.warpstep.adapter.jcuda.JCudaAdapter;
 import dev.warpstep.unfused.cuda.CudaWorkplace;
 import dev.warpstep.unfused.cuda.RepeatedTile;
 import java.util.List;
-import jcuda.driver.CUdeviceptr;
 
 /** Gradients in memory of a CUDA device. */
 final class CudaGradients implements Gradients {
-  private final List<CUdeviceptr> arrays;
+  private final List<Parameter> parameters;
   private final RepeatedTile positive;
   private final RepeatedTile negative;
   private boolean flipped;
@@ -17,10 +16,7 @@ final class CudaGradients implements Gradients {
   /** Fills the gradients of parameters. */
   CudaGradients(CudaWorkplace workplace, Precision precision, List<Parameter> parameters) {
     long[] counts = parameters.stream().mapToLong(Parameter::elementCount).toArray();
-    this.arrays =
-        parameters.stream()
-            .map(parameter -> JCudaAdapter.gradient(parameter).orElseThrow())
-            .toList();
+    this.parameters = List.copyOf(parameters);
     int elementBytes = precision.dtype().sizeBytes();
     float[] tile = Values.tile();
     this.positive =
@@ -31,13 +27,20 @@ final class CudaGradients implements Gradients {
             Values.encoded(Values.negated(tile), precision.dtype()),
             elementBytes,
             counts);
-    positive.fill(arrays);
+    fill(positive);
   }
 
   @Override
   public void flip() {
     flipped = !flipped;
-    (flipped ? negative : positive).fill(arrays);
+    fill(flipped ? negative : positive);
+  }
+
+  private void fill(RepeatedTile tile) {
+    tile.fill(
+        parameters.stream()
+            .map(parameter -> JCudaAdapter.gradient(parameter).orElseThrow())
+            .toList());
   }
 
   @Override

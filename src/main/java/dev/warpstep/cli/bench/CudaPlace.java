@@ -48,7 +48,7 @@ public final class CudaPlace implements Place {
   public CudaPlace(int ordinal) {
     this.workplace = new CudaWorkplace(ordinal);
     ways.put("per tensor", (stream, counts) -> new PerTensorPasses(stream, counts.length));
-    if (CublasPasses.whyAbsent().isEmpty()) {
+    if (Cublas.whyAbsent().isEmpty()) {
       ways.put("cublas", CublasPasses::new);
     }
     ways.put("foreach", ForeachPasses::new);

@@ -1,8 +1,5 @@
 package dev.warpstep.unfused.cuda;
 
-import dev.warpstep.backend.cuda.JCudaNatives;
-import java.io.IOException;
-import java.util.Optional;
 import jcuda.Pointer;
 import jcuda.jcublas.JCublas2;
 import jcuda.jcublas.cublasHandle;
@@ -17,30 +14,16 @@ public final class CublasPasses extends PerTensorPasses {
   private final cublasHandle handle = new cublasHandle();
 
   /**
-   * Loads kernels and cuBLAS.
+   * Loads the kernels.
    *
-   * @throws IllegalStateException if cuBLAS is not there, see {@link #whyAbsent}
+   * @throws IllegalStateException if cuBLAS fails
+   * @throws LinkageError if JCublas or libcublas.so.12 is missing
    */
   public CublasPasses(CudaWorkplace workplace, long[] counts) {
     super(workplace, counts.length);
-    whyAbsent()
-        .ifPresent(
-            reason -> {
-              throw new IllegalStateException(reason);
-            });
     check("cublasCreate", JCublas2.cublasCreate(handle));
     check(
         "cublasSetStream", JCublas2.cublasSetStream(handle, new cudaStream_t(workplace.stream())));
-  }
-
-  /** Why cuBLAS cannot be used, if it cannot: JCublas or libcublas.so.12 is missing. */
-  public static Optional<String> whyAbsent() {
-    try {
-      JCudaNatives.loadCublas();
-      return Optional.empty();
-    } catch (LinkageError | IOException e) {
-      return Optional.of("cuBLAS cannot be loaded: " + e.getMessage());
-    }
   }
 
   private static void check(String call, int status) {

@@ -10,10 +10,12 @@ import dev.warpstep.Parameter;
 import dev.warpstep.RMSprop;
 import dev.warpstep.SGD;
 import dev.warpstep.adapter.jcuda.JCudaAdapter;
+import dev.warpstep.backend.cuda.JCudaNatives;
 import dev.warpstep.backend.cuda.OnCuda;
 import dev.warpstep.unfused.Tensor;
 import dev.warpstep.unfused.UnfusedFullStep;
 import dev.warpstep.unfused.UnfusedOptimizer;
+import java.io.IOException;
 import java.lang.foreign.Arena;
 import java.lang.foreign.ValueLayout;
 import java.util.ArrayList;
@@ -144,7 +146,8 @@ final class CudaUnfusedTest {
 
   /** Against the same on the CPU, with which it shares no code but the settings. */
   @Test
-  void aFullStepWithCublasEndsWhereThatOfTheCpuDoes() {
+  void aFullStepWithCublasEndsWhereThatOfTheCpuDoes() throws IOException {
+    JCudaNatives.loadCublas();
     Random random = new Random(SEED);
     long[] counts = {0, 5, 1_000};
     UnfusedFullStep.Settings settings = new UnfusedFullStep.Settings(0.01, 0.1, 8, 3, 0.9);
