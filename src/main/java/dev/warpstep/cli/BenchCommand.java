@@ -89,7 +89,7 @@ final class BenchCommand implements Callable<Integer> {
   @Option(
       names = "--seconds",
       paramLabel = "SECONDS",
-      defaultValue = "60",
+      defaultValue = "45",
       converter = PositiveInteger.class,
       description =
           "About how long to measure; setting up takes some more. Default: ${DEFAULT-VALUE}.")
