@@ -342,16 +342,33 @@ public final class AveragedParameters implements AutoCloseable {
     optimizer.paramGroups();
   }
 
+  /** As {@link #swapOut}, also after the optimizer was closed. */
+  private void giveBack() {
+    if (swapped) {
+      optimizer.suspend(false);
+      averages.keySet().forEach(Parameter::checkMemory);
+      swap();
+    }
+  }
+
+  /**
+   * Idempotent.
+   *
+   * @throws IllegalStateException if the average is swapped in and cannot be taken back, because a
+   *     parameter is closed or its memory was freed; the average is freed nevertheless
+   * @throws WrongThreadException likewise, if memory is confined to another thread
+   */
   @Override
   public void close() {
     if (!closed) {
-      if (swapped) {
-        swapOut();
-      }
       closed = true;
-      optimizer.forget(this);
-      state.close();
-      pool.close();
+      try {
+        giveBack();
+      } finally {
+        optimizer.forget(this);
+        state.close();
+        pool.close();
+      }
     }
   }
 }

@@ -160,6 +160,32 @@ class AverageUpdateTest {
   }
 
   @Test
+  void closingGivesTheValuesBackAlsoAfterTheOptimizer() {
+    float[] values = {1};
+    Arena arena = Arena.ofShared();
+    try (Device device = Device.cpu(1)) {
+      SGD sgd = SGD.builder().build(device, List.of(Parameter.of("p", values)));
+      AveragedParameters mean = AveragedParameters.swa(sgd);
+      mean.update();
+      values[0] = 2;
+      mean.swapIn();
+      assertEquals(1, values[0]);
+      sgd.close();
+      mean.close();
+      mean.close();
+      assertEquals(2, values[0]);
+      try (SGD other =
+          SGD.builder().build(device, List.of(Parameter.of("freed", arena.allocate(4, 4))))) {
+        AveragedParameters lost = AveragedParameters.swa(other);
+        lost.swapIn();
+        arena.close();
+        assertThrows(IllegalStateException.class, lost::close);
+        lost.close();
+      }
+    }
+  }
+
+  @Test
   void aSwapIsRefusedAsAWhole() {
     Arena arena = Arena.ofShared();
     float[] values = {1};
