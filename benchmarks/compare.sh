@@ -133,6 +133,9 @@ if [[ $jmh != only ]]; then
     "round_on_$device"
   done
 fi
-[[ $jmh == none ]] || run_jmh
+if [[ $jmh != none ]]; then
+  java_run Machine "device=$device"
+  run_jmh
+fi
 mvn -B -q -f benchmarks/pom.xml compile exec:exec -Dmain=Report -Dargs="file=$PWD/$raw"
 say "$results/$name.md"
