@@ -41,6 +41,17 @@ class CheckpointFolderTest {
         "step-0000000000000099.safetensors", files(99).getFirst().getFileName().toString());
   }
 
+  @Test
+  void aNewFolderThatMayBeLostWithItsParentIsRefused() {
+    FaultyOperations system = new FaultyOperations(0);
+    Path fresh = parent.resolve("a").resolve("b");
+    assertEquals(
+        fresh,
+        assertThrows(CheckpointException.class, () -> CheckpointFolder.open(system, fresh, 1))
+            .file());
+    assertEquals(List.of("forceFolder"), system.operations());
+  }
+
   /** Whose digits are not ASCII's. */
   @Test
   void worksInAnyLocale() throws IOException {
