@@ -10,9 +10,6 @@ import java.util.stream.IntStream;
  * that is not finite skips the update.
  */
 public final class UnfusedFullStep {
-  /** Against division by zero, as in {@code torch.nn.utils.clip_grad_norm_}. */
-  private static final double NORM_EPS = 1e-6;
-
   private final List<Tensor> tensors;
   private final Settings settings;
   private final UnfusedAdam adam;
@@ -42,6 +39,24 @@ public final class UnfusedFullStep {
 
     /** Added to the denominator. */
     public static final double EPS = 1e-8;
+
+    /** Against division by zero, as in {@code torch.nn.utils.clip_grad_norm_}. */
+    private static final double NORM_EPS = 1e-6;
+
+    /** Factor of gradients that takes the scale away. */
+    public float unscale() {
+      return (float) (1 / scale);
+    }
+
+    /** Factor of gradients with a norm that clips them. */
+    public float clip(double norm) {
+      return (float) Math.min(1, maxNorm / (norm + NORM_EPS));
+    }
+
+    /** Factor of values that decays them. */
+    public float decay() {
+      return (float) (1 - lr * weightDecay);
+    }
   }
 
   /**
@@ -55,7 +70,7 @@ public final class UnfusedFullStep {
     this.adam =
         new UnfusedAdam(
             tensors, settings.lr(), Settings.BETA1, Settings.BETA2, Settings.EPS, threads);
-    this.averages = tensors.stream().map(tensor -> tensor.values().clone()).toArray(float[][]::new);
+    this.averages = UnfusedOptimizer.zerosFor(tensors);
     this.scratch = UnfusedOptimizer.zerosFor(tensors);
     this.sums = new double[threads];
   }
@@ -72,21 +87,18 @@ public final class UnfusedFullStep {
    */
   public double step(UnfusedOptimizer.Passes passes) {
     Primitives primitives = passes.primitives();
-    float unscale = (float) (1 / settings.scale());
     Arrays.fill(sums, 0);
     forEachShare(
         (share, index, tensor, begin, end) -> {
-          primitives.scale(tensor.gradient(), unscale, begin, end);
+          primitives.scale(tensor.gradient(), settings.unscale(), begin, end);
           sums[share] += primitives.sumOfSquares(tensor.gradient(), begin, end);
         });
     double norm = Math.sqrt(Arrays.stream(sums).sum());
     if (Double.isFinite(norm)) {
-      float clip = (float) Math.min(1, settings.maxNorm() / (norm + NORM_EPS));
-      float decay = (float) (1 - settings.lr() * settings.weightDecay());
       forEachShare(
           (share, index, tensor, begin, end) -> {
-            primitives.scale(tensor.gradient(), clip, begin, end);
-            primitives.scale(tensor.values(), decay, begin, end);
+            primitives.scale(tensor.gradient(), settings.clip(norm), begin, end);
+            primitives.scale(tensor.values(), settings.decay(), begin, end);
           });
       adam.step(passes);
     }

@@ -16,8 +16,9 @@ public abstract sealed class UnfusedOptimizer
 
   private final List<Tensor> tensors;
   private final int shares;
+
+  /** Of elementary passes, made when they are asked for. */
   private final float[][] scratch;
-  private Primitives primitives = Passes.COMPOUND.primitives;
 
   private long step;
 
@@ -63,13 +64,13 @@ public abstract sealed class UnfusedOptimizer
     if (passes == Passes.ELEMENTARY) {
       allocateScratch();
     }
-    primitives = passes.primitives;
+    Primitives primitives = passes.primitives;
     step++;
     prepare(step);
     if (shares == 1) {
-      updateShare(0);
+      updateShare(primitives, 0);
     } else {
-      IntStream.range(0, shares).parallel().forEach(this::updateShare);
+      IntStream.range(0, shares).parallel().forEach(share -> updateShare(primitives, share));
     }
   }
 
@@ -81,7 +82,7 @@ public abstract sealed class UnfusedOptimizer
     }
   }
 
-  private void updateShare(int share) {
+  private void updateShare(Primitives primitives, int share) {
     for (int i = 0; i < tensors.size(); i++) {
       Tensor tensor = tensors.get(i);
       long count = tensor.elementCount();

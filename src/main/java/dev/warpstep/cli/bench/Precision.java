@@ -77,7 +77,7 @@ public enum Precision {
   /** Makes an optimizer store what it keeps so. */
   public <B extends Optimizer.Builder<?, B>> B configure(B builder) {
     builder.masterWeights(masterWeights);
-    return dtype.sizeBytes() == Double.BYTES ? builder : builder.stateDtype(stateDtype);
+    return stateDtype == DType.FLOAT64 ? builder : builder.stateDtype(stateDtype);
   }
 
   /** A parameter in memory of a device, with a gradient. */

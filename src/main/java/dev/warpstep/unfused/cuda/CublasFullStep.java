@@ -7,8 +7,6 @@ import dev.warpstep.unfused.UnfusedFullStep.Settings;
  * norm of each tensor is waited for, since the clipping depends on all of them.
  */
 public final class CublasFullStep implements AutoCloseable {
-  private static final double NORM_EPS = 1e-6;
-
   private final CudaWorkplace workplace;
   private final CublasPasses passes;
   private final TensorList values;
@@ -60,18 +58,16 @@ public final class CublasFullStep implements AutoCloseable {
     sum = 0;
     passes.step(
         () -> {
-          passes.scale(gradients, (float) (1 / settings.scale()));
+          passes.scale(gradients, settings.unscale());
           double norm = passes.norm(gradients);
           sum += norm * norm;
         });
     double norm = Math.sqrt(sum);
     if (Double.isFinite(norm)) {
-      float clip = (float) Math.min(1, settings.maxNorm() / (norm + NORM_EPS));
-      float decay = (float) (1 - settings.lr() * settings.weightDecay());
       passes.step(
           () -> {
-            passes.scale(gradients, clip);
-            passes.scale(values, decay);
+            passes.scale(gradients, settings.clip(norm));
+            passes.scale(values, settings.decay());
           });
       adam.step(passes);
     }
